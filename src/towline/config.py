@@ -1,0 +1,112 @@
+"""Every setting of Towline: typed, with its default and one sentence."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _megabytes(number: int) -> int:
+    return number * 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Read from `TOWLINE_…` environment variables; `towline up` sets those of the parts it runs itself.
+
+    Durations accept seconds or ISO 8601 (`PT30S`); sizes are bytes.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TOWLINE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("/var/lib/towline"), description="Folder that holds everything Towline keeps.")
+    database_url: str = Field("", description="PostgreSQL URL (postgresql+asyncpg://…); empty starts the embedded one.")
+    redis_url: str = Field("", description="Redis or Valkey URL; empty starts the embedded one.")
+    installation_id: str = Field(
+        "", description="Tells this installation's containers from others'; made at first start."
+    )
+
+    base_domain: str = Field("localhost", description="Domain under which generated hosts live.")
+    platform_host: str = Field("", description="Host of the API and dashboard; empty means towline.{base_domain}.")
+    http_port: int = Field(80, description="Port for plain HTTP.")
+    https_port: int = Field(443, description="Port for HTTPS.")
+    api_port: int = Field(0, description="Loopback port of the API process; 0 lets `towline up` choose.")
+    routing: Literal["traefik", "labels"] = Field(
+        "traefik", description="Towline's own Traefik, or labels for a Traefik the user runs."
+    )
+    traefik_api_url: str = Field("", description="Loopback address of Traefik's API.")
+    traefik_api_password: SecretStr = Field(SecretStr(""), description="Password of Traefik's API (user `towline`).")
+    internal_port: int = Field(7946, description="Port of the entry point for calls between services.")
+    internal_address: str = Field(
+        "", description="Host address of that entry point; empty means Docker's bridge gateway."
+    )
+    acme_email: str = Field("", description="E-mail for certificates; empty means no certificates are asked for.")
+    acme_directory_url: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory", description="Directory of the certificate authority."
+    )
+    acme_challenge: Literal["http", "tls"] = Field("http", description="How the authority checks a host.")
+
+    docker_host: str = Field("", description="Docker Engine socket or URL; empty tries the usual places.")
+    docker_cli: str = Field("", description="Docker command used for builds; empty probes for one that has BuildKit.")
+    registry_repository: str = Field(
+        "", description="Repository prefix built images are pushed to; empty keeps them local."
+    )
+    network_pool: str = Field("10.117.0.0/16", description="Addresses from which environments get their /26 networks.")
+
+    build_memory_bytes: int = Field(0, description="Memory of one build; 0 means a third of the machine's.")
+    build_cpus: float = Field(0, description="CPUs of one build; 0 means half of the machine's, at least one.")
+    build_timeout: timedelta = Field(timedelta(minutes=20), description="Longest build.")
+    build_concurrency: int = Field(2, description="Builds at once.")
+    deploy_concurrency: int = Field(8, description="Deployments at once.")
+    minimum_free_disk_bytes: int = Field(_megabytes(512), description="Builds wait below this much free disk.")
+    minimum_free_memory_bytes: int = Field(_megabytes(256), description="Builds wait below this much free memory.")
+    queue_wait_limit: timedelta = Field(
+        timedelta(hours=1), description="Longest wait for disk or memory before failing."
+    )
+    fetch_timeout: timedelta = Field(timedelta(minutes=5), description="Longest fetch.")
+    fetch_max_bytes: int = Field(_megabytes(2048), description="Largest unpacked tree.")
+    fetch_max_files: int = Field(200_000, description="Most files in a tree.")
+    upload_max_bytes: int = Field(_megabytes(1024), description="Largest upload, packed.")
+
+    instance_memory_bytes: int = Field(
+        _megabytes(512), description="Memory of one instance unless its service says more."
+    )
+    instance_cpus: float = Field(0, description="CPUs of one instance; 0 means no limit.")
+    health_timeout: timedelta = Field(timedelta(seconds=60), description="Time new instances have to become healthy.")
+    drain: timedelta = Field(
+        timedelta(seconds=1), description="Wait between the switch and stopping the old instances."
+    )
+    stop_grace: timedelta = Field(timedelta(seconds=10), description="Time from SIGTERM to SIGKILL.")
+    max_surge: int = Field(0, description="Extra instances during a rollout; 0 means as many as the replicas.")
+    kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
+    kept_log_days: int = Field(30, description="Days that log lines are kept.")
+    kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
+    health_interval: timedelta = Field(timedelta(seconds=30), description="Time between health checks of a workload.")
+
+    lease: timedelta = Field(timedelta(seconds=15), description="A worker silent this long loses its deployments.")
+    sweep_interval: timedelta = Field(timedelta(seconds=10), description="Time between two looks for stuck work.")
+    bootstrap_api_key: SecretStr = Field(
+        SecretStr(""), description="At the first start: value of an administrator's API key, at least 32 characters."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Detail of Towline's own log.")
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Folder of the bundles."""
+        return self.data_dir / "artifacts"
+
+    @property
+    def routes_dir(self) -> Path:
+        """Folder that Traefik watches for dynamic configuration."""
+        return self.data_dir / "traefik" / "routes"
+
+    @property
+    def key_file(self) -> Path:
+        """File with the keys that seal secrets."""
+        return self.data_dir / "keys" / "secrets.key"
+
+    @property
+    def effective_platform_host(self) -> str:
+        """Host of the API and dashboard."""
+        return self.platform_host or f"towline.{self.base_domain}"

@@ -1,0 +1,193 @@
+"""Every error Towline raises on purpose: what happened, the next thing to try, and how each door shows it."""
+
+import re
+from typing import ClassVar
+
+
+class TowlineError(Exception):
+    """Base of all expected errors; the message is one sentence naming what is involved.
+
+    `status` is the HTTP status, `exit_code` the CLI's, `hint` the next thing to try,
+    `retryable` whether the same call may succeed later, `field` the input at fault, if one.
+    """
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+    hint: str = "Look at the log of the Towline worker, then try again."
+
+    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        if hint is not None:
+            self.hint = hint
+
+    @property
+    def code(self) -> str:
+        """The class name in kebab case, stable across releases: `BuildFailed` -> `build-failed`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+class InvalidInput(TowlineError):
+    """A value that cannot be accepted; `field` names it."""
+
+    status = 422
+    exit_code = 2
+    hint = "Correct the named field and send the request again."
+
+
+class NotFound(TowlineError):
+    """Nothing by that name that the caller may see."""
+
+    status = 404
+    exit_code = 4
+    hint = "Check the name, or ask a project owner for access."
+
+
+class Unauthenticated(TowlineError):
+    """No valid credential came with the call."""
+
+    status = 401
+    exit_code = 3
+    hint = "Send an API key as `Authorization: Bearer twl_…`, or run `towline login`."
+
+
+class Forbidden(TowlineError):
+    """The caller may see the object but not do this to it."""
+
+    status = 403
+    exit_code = 3
+    hint = "Ask a project owner or admin for a role that includes this permission."
+
+
+class Conflict(TowlineError):
+    """The wanted change contradicts what is there."""
+
+    status = 409
+    exit_code = 5
+    hint = "Read the current state, then decide again."
+
+
+class TooLarge(TowlineError):
+    """More bytes than a limit allows."""
+
+    status = 413
+    exit_code = 2
+    hint = "Leave out what the build does not need (.dockerignore), or raise the limit in the settings."
+
+
+class Unavailable(TowlineError):
+    """A part Towline needs does not answer."""
+
+    status = 503
+    exit_code = 6
+    retryable = True
+    hint = "Run `towline doctor`; it says which part is down and what to do."
+
+
+class SourceUnavailable(TowlineError):
+    """The code could not be fetched: no such repository, no access, no answer."""
+
+    status = 502
+    exit_code = 7
+    retryable = True
+    hint = "Check the address, the branch and the credentials of the source."
+
+
+class BundleRejected(TowlineError):
+    """An archive or tree that Towline refuses to unpack."""
+
+    status = 422
+    exit_code = 2
+    hint = "Pack the folder again with relative paths and without devices or links that leave it."
+
+
+class BuildFailed(TowlineError):
+    """The build ended without an image."""
+
+    status = 422
+    exit_code = 8
+    hint = "Read the last lines of the build log; the same command can be run with `docker build`."
+
+
+class OutOfMemory(TowlineError):
+    """A build step or an instance was killed for the memory it used."""
+
+    status = 422
+    exit_code = 8
+    hint = "Raise the memory limit of the build or service, or make it need less."
+
+
+class DiskFull(TowlineError):
+    """No room on the disk for what had to be written."""
+
+    status = 507
+    exit_code = 6
+    retryable = True
+    hint = "Free disk space (`towline doctor` shows what takes it), then deploy again."
+
+
+class ImageNotFound(TowlineError):
+    """An image that neither this machine nor its registry has."""
+
+    status = 422
+    exit_code = 7
+    hint = "Check the image's name and tag, and the registry's credentials."
+
+
+class Unhealthy(TowlineError):
+    """New instances did not become healthy in time; nothing was switched."""
+
+    status = 422
+    exit_code = 9
+    hint = "Read the last output below; fix the app, its port or its health check, then deploy again."
+
+
+class WrongPort(Unhealthy):
+    """The app listens, but not on the configured port."""
+
+    hint = "Set the service's port to the one the app listens on, or make the app read PORT."
+
+
+class InstanceExited(Unhealthy):
+    """The app ended by itself before it became healthy."""
+
+    hint = "Read the last output; a missing variable or a wrong start command is the usual cause."
+
+
+class OrchestratorUnavailable(Unavailable):
+    """Docker does not answer or refused an operation."""
+
+    hint = "Check that the Docker daemon runs (`docker info`), then deploy again."
+
+
+class RouterUnavailable(Unavailable):
+    """Traefik does not answer or did not take over the routes in time."""
+
+    hint = "Check that Traefik runs (`towline doctor`); routes are kept as they were."
+
+
+class TimedOut(TowlineError):
+    """A step used up its time."""
+
+    status = 504
+    exit_code = 10
+    retryable = True
+    hint = "Raise the time limit in the settings, or find what the step was waiting for in the log."
+
+
+class Cancelled(TowlineError):
+    """Someone asked for the deployment to stop."""
+
+    status = 409
+    exit_code = 11
+    hint = "Deploy again when you are ready."
+
+
+class FenceLost(TowlineError):
+    """Another worker has taken this deployment over; this one must stop writing."""
+
+    status = 409
+    exit_code = 11
+    hint = "Nothing to do: the other worker carries on."

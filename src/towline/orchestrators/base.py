@@ -1,0 +1,146 @@
+"""The contract of an orchestrator: the adapter that runs releases."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import ClassVar
+
+from towline.values import (
+    Credential,
+    DeploymentResult,
+    Image,
+    Instance,
+    InstanceEvent,
+    LogEntry,
+    Report,
+    ResourceUsage,
+    RunSpec,
+    ServiceStatus,
+)
+
+
+class Orchestrator(ABC):
+    """Runs instances of releases. It starts and removes what it is told; health, routing and policy live elsewhere.
+
+    Every call is safe to repeat. Raises OrchestratorUnavailable (retryable), ImageNotFound, DiskFull, TimedOut,
+    InvalidInput; nothing of the engine's client leaves this layer. Everything made carries the label
+    `towline.instance-of=<installation id>`, so two installations share one engine without touching each other's.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    async def deploy(self, spec: RunSpec, *, count: int) -> DeploymentResult:
+        """Start `count` new instances of the release beside whatever runs, in parallel; on error none of them stays."""
+
+    @abstractmethod
+    async def scale(self, spec: RunSpec, replicas: int) -> DeploymentResult:
+        """Bring the release to exactly `replicas` running instances: start the missing, remove the newest surplus.
+
+        Draining the surplus first is the caller's part.
+        """
+
+    @abstractmethod
+    async def get_status(self, workload_id: str) -> ServiceStatus:
+        """Every instance of the workload, any release, running or exited."""
+
+    @abstractmethod
+    async def list_instances(self) -> Sequence[Instance]:
+        """Every instance of this installation in one request."""
+
+    @abstractmethod
+    def follow_logs(self, instance: Instance, *, since: datetime | None = None) -> AsyncIterator[LogEntry]:
+        """Every line from `since` on, standard output and error told apart, ending when the instance has ended."""
+
+    @abstractmethod
+    async def get_logs(self, instance: Instance, *, tail: int = 100) -> Sequence[LogEntry]:
+        """The last `tail` lines, oldest first; also of an exited instance."""
+
+    @abstractmethod
+    def follow_events(self) -> AsyncIterator[InstanceEvent]:
+        """What happens to this installation's instances from now on; OrchestratorUnavailable when the engine is lost."""
+
+    @abstractmethod
+    async def restart(self, instance: Instance, *, grace_seconds: float) -> Instance:
+        """Stop and start the same container; return it with its new address."""
+
+    @abstractmethod
+    async def start(self, instance: Instance) -> Instance:
+        """Start a stopped instance again; return it with its new address."""
+
+    @abstractmethod
+    async def stop(self, instance: Instance, *, grace_seconds: float) -> None:
+        """SIGTERM, then SIGKILL after the grace; the stopped instance stays. Done when it is already stopped or gone."""
+
+    @abstractmethod
+    async def remove(self, instance: Instance, *, grace_seconds: float) -> None:
+        """Stop, then remove the instance and its anonymous volumes. Done when it is already gone."""
+
+    @abstractmethod
+    async def run_command(
+        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report
+    ) -> int:
+        """Run one command in a fresh instance of the release, without route; report its lines, return its exit code."""
+
+    @abstractmethod
+    async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:
+        """Run a command inside a running instance; exit code and up to 4 kB of output."""
+
+    @abstractmethod
+    async def find_listening_ports(self, instance: Instance) -> Sequence[int]:
+        """TCP ports something inside listens on, on an address that can be reached from outside; lowest first."""
+
+    @abstractmethod
+    async def get_usage(self, instance: Instance) -> ResourceUsage:
+        """What the instance uses now; takes at most a quarter of a second."""
+
+    @abstractmethod
+    async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> str:
+        """Make the network from the pool of subnets unless it is there; return its subnet as CIDR."""
+
+    @abstractmethod
+    async def remove_network(self, name: str) -> None:
+        """Remove the network when nothing uses it."""
+
+    @abstractmethod
+    async def list_networks(self) -> Sequence[str]:
+        """Names of this installation's networks."""
+
+    @abstractmethod
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume for good."""
+
+    @abstractmethod
+    async def get_image(self, reference: str) -> Image:
+        """The image as this machine has it; ImageNotFound when it has not."""
+
+    @abstractmethod
+    async def pull_image(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
+        """The image pinned by digest; pulled only when absent, or when a moving tag's registry answers."""
+
+    @abstractmethod
+    async def push_image(
+        self, image: Image, *, repository: str, credential: Credential | None, report: Report
+    ) -> Image:
+        """Push and return the image as `repository@sha256:…`."""
+
+    @abstractmethod
+    async def tag_image(self, reference: str, tag: str) -> None:
+        """Give an image a name of Towline's, so that clean-up by others does not take it."""
+
+    @abstractmethod
+    async def remove_image(self, reference: str) -> None:
+        """Remove a tag, and with its last tag the image; quietly keeps one that a container uses."""
+
+    @abstractmethod
+    async def list_images(self) -> Sequence[Image]:
+        """Images labelled or tagged by this installation."""
+
+    @abstractmethod
+    async def ping(self) -> str:
+        """The engine's version; OrchestratorUnavailable when it does not answer within two seconds."""
+
+    @abstractmethod
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Hold the connection to the engine for the length of a process."""

@@ -1,0 +1,59 @@
+"""The contract of a source: where code comes from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from towline.values import Bundle, Credential, Report, WebhookEvent
+
+StoreTree = Callable[[Path], Awaitable[tuple[str, int]]]
+"""Stores a fetched tree as a bundle and returns its digest and stored size; given to each source when it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """What to fetch: `config` is the service's source configuration as the source itself validated it.
+
+    `ref` is a branch, tag or commit (git) or an upload's digest (upload); empty means the configured default.
+    `allows_local` is true only for instance administrators (file:// and loopback addresses). Limits are in bytes and
+    files of the unpacked tree.
+    """
+
+    config: Mapping[str, object]
+    ref: str = ""
+    credential: Credential | None = None
+    allows_local: bool = False
+    timeout: timedelta = timedelta(minutes=5)
+    max_bytes: int = 2 * 1024**3
+    max_files: int = 200_000
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+class Source(ABC):
+    """A place code comes from. Implementations keep no state between calls and never log a credential.
+
+    Every method raises the TowlineError family only: SourceUnavailable (no such repository or ref, no access, no
+    answer), TimedOut, TooLarge, BundleRejected, DiskFull, InvalidInput. A failed or cancelled fetch leaves no file
+    and no child process behind.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def validate_config(self, config: Mapping[str, object]) -> dict[str, object]:
+        """Return the configuration with defaults filled in; raise InvalidInput naming the field otherwise."""
+
+    @abstractmethod
+    async def authenticate(self, request: FetchRequest) -> bool:
+        """Whether the credential (or none) gives access to the configured place."""
+
+    @abstractmethod
+    async def fetch_source(self, request: FetchRequest, report: Report) -> Bundle:
+        """Fetch one revision into bundle storage and return it. The same tree gives the same digest."""
+
+    @abstractmethod
+    def validate_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> WebhookEvent | None:
+        """Verify the raw body in constant time, then read it; None when the signature is missing or wrong."""

@@ -1,0 +1,47 @@
+"""The contract of bundle storage: where fetched trees are kept."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+
+class Storage(ABC):
+    """Keeps bundles (normalised trees as tar.zst files) by content digest; the same content is stored once.
+
+    The digest is the SHA-256 of the uncompressed, normalised tar (sorted names, no times, no owners), so the same tree
+    always has the same digest. Writes are atomic: a reader sees a whole bundle or none, also after kill -9. Raises
+    NotFound, TooLarge, DiskFull, BundleRejected. A `digest` is `sha256:` and 64 hex digits; anything else raises
+    InvalidInput before a path is made of it.
+    """
+
+    @abstractmethod
+    async def store_tree(self, tree: Path) -> tuple[str, int]:
+        """Store a folder as a bundle; return its digest and stored size in bytes."""
+
+    @abstractmethod
+    async def upload_deployment_bundle(self, digest: str, chunks: AsyncIterator[bytes]) -> int:
+        """Store the normalised tar `chunks` under `digest`, which is verified; return the stored size in bytes."""
+
+    @abstractmethod
+    def download_deployment_bundle(self, digest: str) -> AsyncIterator[bytes]:
+        """The stored tar.zst in chunks of at most 1 MiB."""
+
+    @abstractmethod
+    def open_bundle(self, digest: str) -> AbstractAsyncContextManager[Path]:
+        """The unpacked tree of a bundle in a temporary folder, removed on leaving."""
+
+    @abstractmethod
+    async def has_bundle(self, digest: str) -> bool:
+        """Whether a bundle is stored."""
+
+    @abstractmethod
+    async def list_bundles(self) -> Sequence[str]:
+        """Digests of every stored bundle."""
+
+    @abstractmethod
+    async def cleanup_old_deployments(self, keep: Sequence[str]) -> int:
+        """Remove every bundle not in `keep` and older than an hour, and every left-over of a broken write.
+
+        Returns the bytes freed. Which bundles a project keeps (`keep_count`) is decided by actions.artifacts.
+        """
