@@ -1,0 +1,86 @@
+"""PostgreSQL: the engine, one transaction as a unit of work, and what to send once it is committed."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from towline.errors import Unavailable
+
+AfterCommit = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Work:
+    """One transaction: a session, and what to send after it is committed (never before, never without)."""
+
+    session: AsyncSession
+    _after_commit: list[AfterCommit] = field(default_factory=list[AfterCommit])
+
+    def after_commit(self, send: AfterCommit) -> None:
+        """Remember something to send once the transaction is committed."""
+        self._after_commit.append(send)
+
+    async def send_all(self) -> None:
+        """Send what was remembered, in order."""
+        for send in self._after_commit:
+            await send()
+
+
+class Database:
+    """The connection pool of one process. Lost connections surface as Unavailable, which callers may retry."""
+
+    def __init__(self, url: str, *, pool_size: int = 5, max_overflow: int = 10) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={"timeout": 5, "server_settings": {"application_name": "towline"}},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Work]:
+        """One transaction: committed on leaving, rolled back on an error; then what `Work` remembered is sent."""
+        try:
+            async with self._sessions() as session, session.begin():
+                work = Work(session)
+                yield work
+        except DBAPIError as error:
+            raise _translated(error) from error
+        except OSError as error:
+            raise Unavailable("PostgreSQL does not answer.") from error
+        await work.send_all()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[AsyncConnection]:
+        """A plain connection in autocommit mode, for locks and bulk reads."""
+        try:
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        except DBAPIError as error:
+            raise _translated(error) from error
+        except OSError as error:
+            raise Unavailable("PostgreSQL does not answer.") from error
+
+    async def ping(self) -> None:
+        """Return when the database answers; Unavailable otherwise."""
+        async with self.connection() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _translated(error: DBAPIError) -> Exception:
+    is_lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return Unavailable("PostgreSQL does not answer.") if is_lost else error

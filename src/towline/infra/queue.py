@@ -1,0 +1,41 @@
+"""The bell of the job queue: wakes a worker at once; the rows in PostgreSQL are the queue itself."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from towline.infra.streams import Streams, Subscription
+
+_CHANNEL = "towline:bell"
+
+
+class Bell:
+    """Rings for workers. A lost ring costs at most one sweep interval, never a job."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    async def ring(self, name: str) -> None:
+        """Wake whoever waits for `name` (a deployment id, `deployments`, `events`, …)."""
+        await self._streams.publish(_CHANNEL, name.encode())
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator["Ringing"]:
+        """Hear every ring from here on."""
+        async with self._streams.subscribe(_CHANNEL) as subscription:
+            yield Ringing(subscription)
+
+
+class Ringing:
+    """The rings one listener hears."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def wait(self, *, timeout: float) -> str:
+        """The next ring's name; empty when none came in time or some may have been lost: then look yourself."""
+        message = await self._subscription.get(timeout=timeout)
+        if message is None and self._subscription.is_lagged:
+            self._subscription.catch_up()
+            await asyncio.sleep(0)
+        return "" if message is None else message.decode()
