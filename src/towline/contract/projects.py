@@ -1,0 +1,47 @@
+"""Projects: named groups of services, the unit of access."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from towline.contract.base import Host, Model, Page, ShortText, Slug
+
+
+class ProjectCreate(Model):
+    """A new project; its `production` environment is made with it."""
+
+    name: Slug = Field(description="Name, unique over the instance: 1 to 40 of a-z, 0-9, -.", examples=["shop"])
+    description: ShortText = Field(default="", description="One line about it.", examples=["The web shop"])
+    base_domain: Host | None = Field(
+        default=None,
+        description="Domain under which the project's hosts are generated; null means the instance's.",
+        examples=["shop.example.com"],
+    )
+
+
+class ProjectUpdate(Model):
+    """What to change; fields left out stay as they are."""
+
+    name: Slug | None = Field(default=None, description="New name. Generated hosts follow it; null leaves it.")
+    description: ShortText | None = Field(default=None, description="New line about it.")
+    base_domain: Host | None = Field(default=None, description="New base domain; null means the instance's.")
+
+
+class Project(Model):
+    """A project."""
+
+    id: str = Field(description="Id.", examples=["prj_01k9x3v5mdcq2r7s8t9vwxyz01"])
+    name: str = Field(description="Name.", examples=["shop"])
+    description: str = Field(default="", description="One line about it.")
+    owner_id: str = Field(description="Id of the user who owns it.")
+    base_domain: str = Field(description="Domain of its generated hosts.", examples=["example.com"])
+    role: str = Field(
+        description="The caller's role: owner, admin, developer or viewer (`owner` for administrators).",
+        examples=["owner"],
+    )
+    service_count: int = Field(description="How many services it has.", examples=[3])
+    created_at: datetime = Field(description="When it was made.")
+
+
+class ProjectList(Page[Project]):
+    """Projects the caller can see, by name."""
