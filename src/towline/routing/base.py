@@ -43,8 +43,11 @@ class Router(ABC):
         """Why no certificate could be had for the host, in one sentence; empty when there is one or none is wanted."""
 
     @abstractmethod
-    async def get_open_requests(self, owner: str) -> Mapping[str, int]:
-        """Open requests and connections by server address, where the router can tell; empty where it cannot."""
+    async def get_open_requests(self, owner: str, *, servers: Sequence[str] = ()) -> Mapping[str, int]:
+        """Open requests and connections by server address, where the router can tell; empty where it cannot.
+
+        `servers` are further ones to count, such as those the owner's routes have just left.
+        """
 
     @abstractmethod
     async def ping(self) -> str:

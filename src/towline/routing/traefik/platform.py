@@ -1,0 +1,90 @@
+"""Traefik's dynamic configuration of the platform itself, as a value."""
+
+import base64
+import hashlib
+
+from towline.errors import InvalidInput
+from towline.names import check_host
+from towline.routing.traefik.checks import check_server
+from towline.routing.traefik.config import CERTIFICATE_RESOLVER, Config, error_page, redirect_to_https, service
+from towline.routing.traefik.options import PlatformRoutes
+
+API_USER = "towline"
+"""User name of Traefik's API."""
+
+_ADDRESS = r"HostRegexp(`^[0-9.]+$`) || HostRegexp(`^\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?$`)"
+_PLATFORM, _SETUP, _UNKNOWN = 10_000, 10, 1
+
+
+def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https_port: int = 443) -> Config:
+    """Platform host and bare addresses to the API, every host nobody knows to the page for 404, and Traefik's API.
+
+    An unknown host's request itself goes nowhere (a service without servers answers it), only the page is fetched:
+    a stranger's body and cookies never reach the API by that way, and the status is 404 even while the API is down.
+    """
+    check_server(platform.api_url)
+    routers = (
+        _public_routers("platform", rule=f"Host(`{check_host(platform.host)}`)", priority=_PLATFORM, platform=platform)
+        | _public_routers("setup", rule=_setup_rule(platform), priority=_SETUP, platform=platform)
+        | _unknown_routers()
+    )
+    if platform.redirect_to_https and platform.certificate != "none":
+        routers["towline_platform"]["middlewares"] = ["towline_https"]
+    routers["towline_api"] = {
+        "rule": "PathPrefix(`/api`)",
+        "entryPoints": ["traefik"],
+        "service": "api@internal",
+        "middlewares": ["towline_auth"],
+    }
+    middlewares: Config = {
+        "towline_auth": {"basicAuth": {"users": [_user(api_password)]}},
+        "towline_https": redirect_to_https(https_port),
+        "towline_retry": {"retry": {"attempts": 5, "initialInterval": "100ms"}},
+        "towline_unknown": error_page(503, pages="towline_platform", answers=404),
+    }
+    services: Config = {"towline_platform": service([platform.api_url]), "towline_nobody": service([])}
+    return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
+
+
+def _public_routers(name: str, *, rule: str, priority: int, platform: PlatformRoutes) -> dict[str, Config]:
+    certificate = CERTIFICATE_RESOLVER if platform.certificate == "acme" and name == "platform" else ""
+    router: Config = {
+        "rule": rule,
+        "priority": priority,
+        "service": "towline_platform",
+        "middlewares": ["towline_retry"],
+    }
+    return _on_both_ports(name, router, resolver=certificate)
+
+
+def _unknown_routers() -> dict[str, Config]:
+    router: Config = {
+        "rule": "PathPrefix(`/`)",
+        "priority": _UNKNOWN,
+        "service": "towline_nobody",
+        "middlewares": ["towline_unknown"],
+    }
+    return _on_both_ports("unknown", router, resolver="")
+
+
+def _on_both_ports(name: str, router: Config, *, resolver: str) -> dict[str, Config]:
+    tls: Config = {"certResolver": resolver} if resolver else {}
+    return {
+        f"towline_{name}": {**router, "entryPoints": ["web"]},
+        f"towline_{name}_tls": {**router, "entryPoints": ["websecure"], "tls": tls},
+    }
+
+
+def _setup_rule(platform: PlatformRoutes) -> str:
+    return " || ".join([_ADDRESS, *(f"Host(`{check_host(host)}`)" for host in platform.setup_hosts)])
+
+
+def _user(password: str) -> str:
+    """An htpasswd line with SHA-1, since Towline asks the API a hundred times a second while it waits for a switch.
+
+    That is safe because the password is random, which its length is to make sure of.
+    """
+    if len(password) < 16:
+        raise InvalidInput("The password of Traefik's API has fewer than 16 characters.", field="traefik_api_password")
+    digest = base64.b64encode(hashlib.sha1(password.encode(), usedforsecurity=False).digest()).decode()
+    return f"{API_USER}:{{SHA}}{digest}"

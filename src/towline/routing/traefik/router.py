@@ -1,0 +1,157 @@
+"""The router that writes Traefik's dynamic configuration and waits until Traefik has taken it over."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from towline.errors import RouterUnavailable
+from towline.routing.base import Router
+from towline.routing.traefik.api import TraefikApi
+from towline.routing.traefik.certificates import certificate_config, certificate_file
+from towline.routing.traefik.config import (
+    REVISION_HEADER,
+    get_revision,
+    get_servers,
+    render,
+    revision_name,
+    traefik_config,
+)
+from towline.routing.traefik.connections import count_connections
+from towline.routing.traefik.files import RouteFiles, owner_file
+from towline.routing.traefik.options import TraefikOptions
+from towline.routing.traefik.platform import platform_routes_config
+from towline.routing.traefik.problems import find_certificate_problem
+from towline.values import Route
+
+_PLATFORM_FILE = "towline.platform.yml"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
+_REMEMBERED = 1000
+
+
+class TraefikRouter(Router):
+    """Towline's own Traefik: one file per owner, confirmed through Traefik's API."""
+
+    kind = "traefik"
+
+    def __init__(self, options: TraefikOptions) -> None:
+        self._options = options
+        self._files = RouteFiles(options.routes_dir)
+        self._api = TraefikApi(options.api_url, options.api_password)
+        self._published: dict[tuple[str, bytes], None] = {}
+
+    async def publish(self, owner: str, routes: Sequence[Route]) -> None:
+        """Write the owner's file in one rename; no routes means no file."""
+        content = self._render(owner, routes)
+        self._remember(owner, content)
+        if content is None:
+            await self.remove(owner)
+        else:
+            await asyncio.to_thread(self._files.put, owner_file(owner), content)
+
+    async def wait_until_confirmed(self, owner: str, routes: Sequence[Route], *, timeout: timedelta) -> None:
+        """Ask Traefik, every 10 ms at first, until it shows exactly these servers.
+
+        Traefik must also show the very revision of the owner's file, so that routes taken away are gone and changed
+        rules are in force when this returns. Where a list published here has been replaced meanwhile, the newer one is
+        waited for instead; a list that was never published here is confirmed by its servers alone.
+        """
+        ends_at = time.monotonic() + timeout.total_seconds()
+        pause = _FIRST_PAUSE
+        while missing := await self._find_difference(owner, routes):
+            if time.monotonic() + pause > ends_at:
+                raise RouterUnavailable(
+                    f"Traefik did not take over the routes of {owner} in {timeout.total_seconds():g} s: {missing}"
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, _LONGEST_PAUSE)
+
+    async def remove(self, owner: str) -> None:
+        """Delete the owner's file."""
+        await asyncio.to_thread(self._files.delete, owner_file(owner))
+
+    async def list_owners(self) -> Sequence[str]:
+        """Owners that have a file."""
+        return await asyncio.to_thread(self._files.list_owners)
+
+    async def put_certificate(self, host: str, *, certificate_pem: str, key_pem: str) -> None:
+        """Write the pair, checked, into a file of its own (mode 0600) that Traefik picks up like any other."""
+        config = certificate_config(host, certificate_pem=certificate_pem, key_pem=key_pem)
+        await asyncio.to_thread(self._files.put, certificate_file(host), render(config))
+
+    async def get_certificate_problem(self, host: str) -> str:
+        """From Traefik's certificate store, its log and DNS; a first request is reported as still under way."""
+        return await find_certificate_problem(host, options=self._options, files=self._files)
+
+    async def get_open_requests(self, owner: str, *, servers: Sequence[str] = ()) -> Mapping[str, int]:
+        """Connections this host holds to the owner's servers, from the kernel's table.
+
+        Traefik 3 counts open connections by entry point only. Its idle connections end after 0.8 s (see the servers
+        transport), so what is still open a second after a switch is a request, a stream or a websocket.
+        """
+        content = await asyncio.to_thread(self._files.find, owner_file(owner))
+        return await asyncio.to_thread(count_connections, {*get_servers(content or b"{}"), *servers})
+
+    async def ping(self) -> str:
+        """Traefik's version."""
+        return await self._api.get_version()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[None]:
+        """Hold the connection to Traefik's API; on entering, see that the platform's own routes are there."""
+        await self._publish_platform()
+        self._api.open()
+        try:
+            yield
+        finally:
+            await self._api.close()
+
+    async def _publish_platform(self) -> None:
+        options = self._options
+        if options.platform is not None:
+            config = platform_routes_config(
+                options.platform, api_password=options.api_password, https_port=options.https_port
+            )
+            await asyncio.to_thread(self._files.put, _PLATFORM_FILE, render(config))
+
+    def _render(self, owner: str, routes: Sequence[Route]) -> bytes | None:
+        platform = self._options.platform
+        config = traefik_config(
+            owner, routes, https_port=self._options.https_port, pages_url=platform.api_url if platform else ""
+        )
+        return render(config) if routes else None
+
+    async def _find_difference(self, owner: str, routes: Sequence[Route]) -> str:
+        """What Traefik does not show yet, as a sentence; empty when it shows everything."""
+        wanted = self._render(owner, routes)
+        kept = await asyncio.to_thread(self._files.find, owner_file(owner))
+        is_current = wanted == kept
+        try:
+            if is_current or (owner, _digest(wanted)) in self._published:
+                shown = await self._api.find_header(revision_name(owner), REVISION_HEADER)
+                if shown != (get_revision(kept, owner) if kept else None):
+                    return "it still uses the previous file."
+                if not is_current:
+                    return ""
+            return await self._find_different_route(routes)
+        except RouterUnavailable as error:
+            return error.message
+
+    async def _find_different_route(self, routes: Sequence[Route]) -> str:
+        for route in routes:
+            found = await self._api.find_servers(route.key)
+            if found != frozenset(route.servers):
+                shown = "no such route" if found is None else ", ".join(sorted(found)) or "no servers"
+                return f"it shows {shown} for {route.host}{route.path_prefix}."
+        return ""
+
+    def _remember(self, owner: str, content: bytes | None) -> None:
+        self._published[owner, _digest(content)] = None
+        while len(self._published) > _REMEMBERED:
+            del self._published[next(iter(self._published))]
+
+
+def _digest(content: bytes | None) -> bytes:
+    return hashlib.sha256(content or b"").digest()
