@@ -1,7 +1,7 @@
 """The contract of an orchestrator: the adapter that runs releases."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import ClassVar
@@ -38,7 +38,15 @@ class Orchestrator(ABC):
     async def scale(self, spec: RunSpec, replicas: int) -> DeploymentResult:
         """Bring the release to exactly `replicas` running instances: start the missing, remove the newest surplus.
 
-        Draining the surplus first is the caller's part.
+        Draining the surplus first is the caller's part. Exited instances are left alone.
+        """
+
+    @abstractmethod
+    async def keep_running(self, instance: Instance) -> None:
+        """From now on let the engine start the instance again after a crash or a reboot. Done when it is gone.
+
+        New instances are made without this, so that a candidate which ends is seen as exited; called after the switch.
+        The engine may give the instance another address each time, so read it fresh.
         """
 
     @abstractmethod
@@ -47,19 +55,34 @@ class Orchestrator(ABC):
 
     @abstractmethod
     async def list_instances(self) -> Sequence[Instance]:
-        """Every instance of this installation in one request."""
+        """Every instance of this installation in one request, oldest first.
+
+        Without `started_at`, `finished_at`, `restarts` and `is_out_of_memory`, which `get_status` has.
+        """
 
     @abstractmethod
-    def follow_logs(self, instance: Instance, *, since: datetime | None = None) -> AsyncIterator[LogEntry]:
-        """Every line from `since` on, standard output and error told apart, ending when the instance has ended."""
+    async def find_instance(self, instance: Instance) -> Instance | None:
+        """The instance as it is now; None when it is gone."""
+
+    @abstractmethod
+    def follow_logs(self, instance: Instance, *, since: datetime | None = None) -> AsyncGenerator[LogEntry]:
+        """Every line from `since` on (inclusive), standard output and error told apart, ending when the instance ends.
+
+        Close it (`contextlib.aclosing`) when leaving early. To resume, pass the last entry's `at` and skip as many
+        entries of that very time as were already seen.
+        """
 
     @abstractmethod
     async def get_logs(self, instance: Instance, *, tail: int = 100) -> Sequence[LogEntry]:
         """The last `tail` lines, oldest first; also of an exited instance."""
 
     @abstractmethod
-    def follow_events(self) -> AsyncIterator[InstanceEvent]:
-        """What happens to this installation's instances from now on; OrchestratorUnavailable when the engine is lost."""
+    def follow_events(self) -> AsyncGenerator[InstanceEvent]:
+        """What happens to this installation's instances from this call on.
+
+        Raises OrchestratorUnavailable when the engine is lost. Nothing is missed between the call and the first
+        iteration. Close it when leaving early.
+        """
 
     @abstractmethod
     async def restart(self, instance: Instance, *, grace_seconds: float) -> Instance:
@@ -71,7 +94,7 @@ class Orchestrator(ABC):
 
     @abstractmethod
     async def stop(self, instance: Instance, *, grace_seconds: float) -> None:
-        """SIGTERM, then SIGKILL after the grace; the stopped instance stays. Done when it is already stopped or gone."""
+        """SIGTERM, then SIGKILL after the grace; the stopped instance stays. Done when already stopped or gone."""
 
     @abstractmethod
     async def remove(self, instance: Instance, *, grace_seconds: float) -> None:
@@ -81,11 +104,18 @@ class Orchestrator(ABC):
     async def run_command(
         self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report
     ) -> int:
-        """Run one command in a fresh instance of the release, without route; report its lines, return its exit code."""
+        """Run one command in a fresh instance of the release, without route; report its lines, return its exit code.
+
+        The fresh instance is no instance of the workload (no listing shows it) and is always removed.
+        """
+
+    @abstractmethod
+    async def remove_commands(self, *, except_deployments: Collection[str]) -> int:
+        """Remove what `run_command` of a killed process left behind, but for these deployments; how many there were."""
 
     @abstractmethod
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:
-        """Run a command inside a running instance; exit code and up to 4 kB of output."""
+        """Run a command inside a running instance; exit code and last 4 kB of output. It ends with its time limit."""
 
     @abstractmethod
     async def find_listening_ports(self, instance: Instance) -> Sequence[int]:
@@ -108,6 +138,10 @@ class Orchestrator(ABC):
         """Names of this installation's networks."""
 
     @abstractmethod
+    async def get_host_gateway(self) -> str:
+        """An address of the host that instances of every network can reach."""
+
+    @abstractmethod
     async def remove_volume(self, name: str) -> None:
         """Remove a volume for good."""
 
@@ -127,11 +161,17 @@ class Orchestrator(ABC):
 
     @abstractmethod
     async def tag_image(self, reference: str, tag: str) -> None:
-        """Give an image a name of Towline's, so that clean-up by others does not take it."""
+        """Give an image a name of Towline's, so that clean-up by others does not take it.
+
+        Names that begin with `towline-<installation id>/` count as the installation's own in `list_images`.
+        """
 
     @abstractmethod
     async def remove_image(self, reference: str) -> None:
-        """Remove a tag, and with its last tag the image; quietly keeps one that a container uses."""
+        """Remove a tag, and with its last tag the image; quietly keeps one that a container uses.
+
+        By id: the installation's own tags, and the image when nobody else has tagged it.
+        """
 
     @abstractmethod
     async def list_images(self) -> Sequence[Image]:

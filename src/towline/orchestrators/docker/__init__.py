@@ -1,0 +1,1 @@
+"""The Docker Engine on one machine as an orchestrator, one file per noun."""

@@ -1,0 +1,116 @@
+"""Commands: one in a fresh container of a release, or one inside a running instance."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Collection, Sequence
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Final
+
+from towline.errors import TimedOut
+from towline.names import new_id
+from towline.orchestrators.docker.engine import Document, Engine
+from towline.orchestrators.docker.instances import list_containers, remove_container, with_container
+from towline.orchestrators.docker.logs import FrameReader, follow_logs
+from towline.orchestrators.docker.payloads import (
+    COMMAND_LABEL,
+    DEPLOYMENT_LABEL,
+    OWNER_LABEL,
+    command_labels,
+    container_payload,
+)
+from towline.values import Instance, Report, RunSpec
+
+_OUTPUT_LIMIT: Final = 4096
+
+
+async def run_command(
+    engine: Engine,
+    spec: RunSpec,
+    command: Sequence[str],
+    *,
+    installation_id: str,
+    timeout_seconds: float,
+    report: Report,
+) -> int:
+    """Run a command in a fresh container that is always removed; report its lines, return its exit code."""
+    command_id = new_id("cmd")
+    labels = command_labels(spec, installation_id=installation_id, command_id=command_id)
+    payload = container_payload(spec, labels=labels, with_init=await engine.supports_init(), command=command)
+    name = f"towline-{spec.project}-{spec.service}-{spec.environment}-{command_id[-8:]}"
+
+    async def run(engine_id: str) -> int:
+        exit_code = await _run(engine, engine_id, report=report)
+        await remove_container(engine, engine_id)
+        return exit_code
+
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await with_container(engine, name, payload, run)
+    except TimeoutError as error:
+        raise TimedOut(
+            f"The command {command[0]!r} of {spec.service} took longer than {timeout_seconds:g} s."
+        ) from error
+
+
+async def remove_commands(engine: Engine, *, installation_id: str, except_deployments: Collection[str]) -> int:
+    """Remove command containers whose deployment is not among those given; how many there were."""
+    rows = await list_containers(engine, [f"{OWNER_LABEL}={installation_id}", COMMAND_LABEL])
+    strays = [row["Id"] for row in rows if row["Labels"].get(DEPLOYMENT_LABEL) not in except_deployments]
+    await asyncio.gather(*(remove_container(engine, engine_id) for engine_id in strays))
+    return len(strays)
+
+
+async def execute(
+    engine: Engine, instance: Instance, command: Sequence[str], *, timeout_seconds: float
+) -> tuple[int, str]:
+    """Run a command inside a running instance; exit code and the last 4 kB of output. It ends with its time limit."""
+    body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+    created: Document = await engine.call("POST", f"containers/{instance.engine_id}/exec", body=body)
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            output = await _read_output(engine, created["Id"])
+    except BaseException as error:
+        await asyncio.shield(_kill(engine, created["Id"], instance.engine_id))
+        if isinstance(error, TimeoutError):
+            raise TimedOut(f"The command {command[0]!r} took longer than {timeout_seconds:g} s.") from error
+        raise
+    ended: Document = await engine.call("GET", f"exec/{created['Id']}/json")
+    return int(ended["ExitCode"] or 0), output
+
+
+def is_process_of(process_id: int, engine_id: str) -> bool:
+    """Whether a process number of the Engine's is, on this machine, a process of that container."""
+    try:
+        return process_id > 0 and engine_id in Path(f"/proc/{process_id}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+async def _run(engine: Engine, engine_id: str, *, report: Report) -> int:
+    await engine.call("POST", f"containers/{engine_id}/start")
+    async with aclosing(follow_logs(engine, engine_id, since=None)) as lines:
+        async for _, _, text in lines:
+            await report(text)
+    ended: Document = await engine.call("POST", f"containers/{engine_id}/wait")
+    return int(ended["StatusCode"])
+
+
+async def _read_output(engine: Engine, exec_id: str) -> str:
+    frames = FrameReader()
+    tail = b""
+    async with engine.stream("POST", f"exec/{exec_id}/start", body={"Detach": False, "Tty": False}) as response:
+        async for chunk in response.content.iter_any():
+            for _, payload in frames.feed(chunk):
+                tail = (tail + payload)[-_OUTPUT_LIMIT:]
+    return tail.decode(errors="replace")
+
+
+async def _kill(engine: Engine, exec_id: str, engine_id: str) -> None:
+    """The Engine cannot end a command it has started, so this machine does, where the process is one of its own."""
+    state: Document = await engine.call("GET", f"exec/{exec_id}/json")
+    process_id = int(state.get("Pid") or 0)
+    if state.get("Running") and is_process_of(process_id, engine_id):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process_id, signal.SIGKILL)
