@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     drain: timedelta = Field(
         timedelta(seconds=1), description="Wait between the switch and stopping the old instances."
     )
+    drain_limit: timedelta = Field(timedelta(seconds=30), description="Longest wait for busy old instances.")
     stop_grace: timedelta = Field(timedelta(seconds=10), description="Time from SIGTERM to SIGKILL.")
     max_surge: int = Field(0, description="Extra instances during a rollout; 0 means as many as the replicas.")
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")

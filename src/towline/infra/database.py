@@ -41,7 +41,7 @@ class Database:
             max_overflow=max_overflow,
             pool_timeout=10,
             pool_pre_ping=False,
-            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_serializer=_to_json,
             json_deserializer=orjson.loads,
             connect_args={"timeout": 5, "server_settings": {"application_name": "towline"}},
         )
@@ -79,6 +79,10 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _translated(error: DBAPIError) -> Exception:

@@ -1,0 +1,144 @@
+"""The one permission check: who may do what to which project; closed by default."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from towline.errors import Forbidden, NotFound, Unauthenticated
+from towline.models.projects import Project, ProjectCollaborator
+
+
+class Role(StrEnum):
+    """Project roles of the founding document, weakest last."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """What can be allowed. The first six are the founding document's."""
+
+    VIEW_PROJECTS = "view_projects"
+    VIEW_LOGS = "view_logs"
+    DEPLOY = "deploy"
+    CREATE_PREVIEWS = "create_previews"
+    MANAGE_SERVICES = "manage_services"
+    MANAGE_COLLABORATORS = "manage_collaborators"
+    MANAGE_PROJECT = "manage_project"
+    CREATE_PROJECTS = "create_projects"
+    ADMINISTER = "administer"
+
+
+_VIEWER: Final = frozenset({Permission.VIEW_PROJECTS, Permission.VIEW_LOGS})
+_DEVELOPER: Final = _VIEWER | {Permission.DEPLOY, Permission.CREATE_PREVIEWS}
+_ADMIN: Final = _DEVELOPER | {Permission.MANAGE_SERVICES, Permission.MANAGE_COLLABORATORS}
+_OWNER: Final = _ADMIN | {Permission.MANAGE_PROJECT}
+ROLE_PERMISSIONS: Final = {
+    Role.OWNER: _OWNER,
+    Role.ADMIN: _ADMIN,
+    Role.DEVELOPER: _DEVELOPER,
+    Role.VIEWER: _VIEWER,
+}
+"""The permission matrix: each role also holds what the roles below it hold."""
+
+INSTANCE_PERMISSIONS: Final = frozenset({Permission.ADMINISTER, Permission.CREATE_PROJECTS})
+"""Permissions that are not of a project; `create_projects` belongs to every user, `administer` to administrators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who acts: a user through a key (or session), from an address.
+
+    `scopes` None means no limit below the user's own permissions; `project_id` limits a key to one project.
+    """
+
+    user_id: str
+    is_administrator: bool = False
+    key_id: str = ""
+    project_id: str | None = None
+    scopes: frozenset[str] | None = None
+    address: str = ""
+    email: str = ""
+
+    def has_scope(self, permission: Permission) -> bool:
+        """Whether the key's scopes include the permission."""
+        return self.scopes is None or permission in self.scopes
+
+
+ANONYMOUS: Final = Caller(user_id="")
+SYSTEM: Final = Caller(user_id="system", is_administrator=True)
+"""Towline itself: cascade, reconciliation, expiry."""
+
+
+def may(caller: Caller, permission: Permission, *, role: str | None) -> bool:
+    """Whether a caller with this role in the object's project (None: no role) has the permission."""
+    if not caller.user_id or not caller.has_scope(permission):
+        return False
+    if permission in INSTANCE_PERMISSIONS:
+        is_allowed = permission is Permission.CREATE_PROJECTS or caller.is_administrator
+        return is_allowed and caller.project_id is None
+    if caller.is_administrator:
+        return True
+    return role is not None and permission in ROLE_PERMISSIONS[Role(role)]
+
+
+def check(caller: Caller, permission: Permission, *, role: str | None, project_id: str | None = None) -> None:
+    """Return when allowed; NotFound when the caller may not even see the project, Forbidden when it may.
+
+    Unauthenticated for nobody. This is the only place that refuses.
+    """
+    if not caller.user_id:
+        raise Unauthenticated("This needs an API key.")
+    is_outside_key = project_id is not None and caller.project_id not in {None, project_id}
+    if permission not in INSTANCE_PERMISSIONS and (is_outside_key or not may_see(caller, role=role)):
+        raise NotFound("There is no such object, or you may not see it.")
+    if not may(caller, permission, role=role):
+        raise Forbidden(f"You do not have the permission {permission.value!r} here.")
+
+
+def may_see(caller: Caller, *, role: str | None) -> bool:
+    """Whether a caller with this role knows that the project exists, whatever its key's scopes are."""
+    return bool(caller.user_id) and (caller.is_administrator or role is not None)
+
+
+def visible_projects(caller: Caller) -> ColumnElement[bool]:
+    """The condition that limits a query on projects to those the caller may see."""
+    if not caller.user_id:
+        return false()
+    in_key = true() if caller.project_id is None else Project.id == caller.project_id
+    if caller.is_administrator:
+        return and_(Project.deleted_at.is_(None), in_key)
+    is_member = select(ProjectCollaborator.project_id).where(ProjectCollaborator.user_id == caller.user_id)
+    return and_(Project.deleted_at.is_(None), in_key, Project.id.in_(is_member))
+
+
+def select_projects(caller: Caller) -> Select[Project, str | None]:
+    """Projects the caller may see, with the caller's role in each (None for an administrator without one)."""
+    role: ColumnElement[str | None] = ProjectCollaborator.role  # pyright: ignore[reportAssignmentType] - outer join
+    mine = and_(ProjectCollaborator.project_id == Project.id, ProjectCollaborator.user_id == caller.user_id)
+    return select(Project, role).join(ProjectCollaborator, mine, isouter=True).where(visible_projects(caller))
+
+
+async def get_project(
+    session: AsyncSession, caller: Caller, reference: str, *, permission: Permission = Permission.VIEW_PROJECTS
+) -> Project:
+    """A project by id or name where the caller has the permission; NotFound, Forbidden or Unauthenticated otherwise."""
+    query = select_projects(caller).where(or_(Project.id == reference, Project.name == reference))
+    row = (await session.execute(query)).first()
+    if row is None:
+        check(caller, permission, role=None)
+        raise NotFound(f"There is no project {reference!r}, or you may not see it.")
+    project, role = row
+    check(caller, permission, role=role, project_id=project.id)
+    return project
+
+
+def check_scopes(scopes: Sequence[str]) -> list[str]:
+    """Known permission names, sorted; raises ValueError naming an unknown one."""
+    return sorted({Permission(scope).value for scope in scopes})

@@ -1,0 +1,1 @@
+"""Deployments: requested, run, cancelled, rolled back, swept."""

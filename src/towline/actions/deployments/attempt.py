@@ -1,0 +1,214 @@
+"""Attempt: one worker's hold on one deployment; claim, lease, fence, cancel, and how it ends. Nothing else."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import and_, exists, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from towline.actions.deployments.progress import emit_progress
+from towline.actions.logs import LogWriter
+from towline.actions.platform import Platform
+from towline.errors import Cancelled, FenceLost, TowlineError, Unavailable
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment
+from towline.values import DeploymentStatus, Step
+
+RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
+_BUILDING_STEPS = frozenset({Step.WAIT, Step.FETCH, Step.BUILD})
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+async def claim_next(platform: Platform) -> Deployment | None:
+    """Take the next deployment that may run: one whose worker fell silent first, then the oldest queued.
+
+    None when there is none, or when another worker was faster.
+    """
+    try:
+        async with platform.database.transaction() as work:
+            deployment = await _select_claimable(work)
+            if deployment is None:
+                return None
+            deployment.attempt += 1
+            deployment.worker = platform.worker_name
+            deployment.lease_until = utc_now() + platform.settings.lease
+            deployment.started_at = deployment.started_at or utc_now()
+            deployment.queue_reason = ""
+            if deployment.status == DeploymentStatus.QUEUED:
+                deployment.status = DeploymentStatus.BUILDING.value
+            await work.session.flush()
+            emit_progress(platform, work, deployment)
+    except IntegrityError:
+        return None
+    return deployment
+
+
+async def _select_claimable(work: Work) -> Deployment | None:
+    other = aliased(Deployment)
+    is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
+    is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= utc_now())
+    is_waiting = and_(Deployment.status == DeploymentStatus.QUEUED.value, is_due, ~is_taken)
+    is_abandoned = and_(Deployment.status.in_(RUNNING), Deployment.lease_until < utc_now())
+    query = (
+        select(Deployment)
+        .where(or_(is_abandoned, is_waiting))
+        .order_by(Deployment.status == DeploymentStatus.QUEUED.value, Deployment.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (await work.session.scalars(query)).first()
+
+
+class Attempt:
+    """A claimed deployment. Every write names the attempt it belongs to; zero rows means another worker took over."""
+
+    def __init__(self, platform: Platform, deployment: Deployment, log: LogWriter) -> None:
+        self.platform = platform
+        self.deployment = deployment
+        self.log = log
+        self._steps: list[dict[str, Any]] = list(deployment.steps)
+        self._job: asyncio.Task[Any] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._nudge = asyncio.Event()
+        self.is_cancelled = False
+        self.is_fence_lost = False
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep_lease(), name=f"lease {self.deployment.id}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+
+    async def run(self, steps: Coroutine[Any, Any, T]) -> T:
+        """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
+        self._job = asyncio.create_task(steps, name=f"deployment {self.deployment.id}")
+        try:
+            return await self._job
+        except asyncio.CancelledError:
+            if not self._job.cancelled():
+                self._job.cancel()
+                await asyncio.wait([self._job])
+                raise
+            self._raise_reason()
+            raise
+        finally:
+            self._job = None
+
+    def _raise_reason(self) -> None:
+        if self.is_fence_lost:
+            raise FenceLost(f"Deployment {self.deployment.number} was taken over by another worker.")
+        if self.is_cancelled:
+            raise Cancelled(f"Deployment {self.deployment.number} was cancelled.")
+
+    def nudge(self) -> None:
+        """Look at the row now: someone may have cancelled."""
+        self._nudge.set()
+
+    async def enter(self, step: Step, *, note: str = "", **values: Any) -> None:
+        """Begin a step: recorded with its time, told as an event, conditional on the fence."""
+        now = utc_now()
+        self._close_step(now)
+        self._steps.append({"step": step.value, "started_at": now.isoformat(), "finished_at": None, "note": note})
+        status = DeploymentStatus.BUILDING if step in _BUILDING_STEPS else DeploymentStatus.DEPLOYING
+        await self.record(status=status.value, step=step.value, steps=list(self._steps), **values)
+
+    async def record(self, *, is_told: bool = True, **values: Any) -> None:
+        """Write facts about this deployment; FenceLost when another worker has taken it over."""
+        async with self.platform.database.transaction() as work:
+            await self.write(work, is_told=is_told, **values)
+
+    async def write(self, work: Work, *, is_told: bool = True, **values: Any) -> None:
+        """The same inside a transaction of the caller's."""
+        mine = and_(
+            Deployment.id == self.deployment.id,
+            Deployment.attempt == self.deployment.attempt,
+            Deployment.status.in_(RUNNING),
+        )
+        statement = update(Deployment).where(mine).values(**values).returning(Deployment)
+        row = (await work.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
+        if row is None:
+            self.is_fence_lost = True
+            raise FenceLost(f"Deployment {self.deployment.number} was taken over by another worker.")
+        self.deployment = row
+        if is_told:
+            emit_progress(self.platform, work, row)
+
+    async def finish(self, status: DeploymentStatus, *, error: TowlineError | None = None) -> None:
+        """Write the end; the reason is masked like every line of the log."""
+        now = utc_now()
+        self._close_step(now)
+        values: dict[str, Any] = {"error": None if error is None else self._error_payload(error)}
+        if status is DeploymentStatus.SUCCESS:
+            values["step"] = Step.DONE.value
+        await self.record(
+            status=status.value,
+            steps=list(self._steps),
+            finished_at=now,
+            lease_until=None,
+            queue_reason="",
+            **values,
+        )
+
+    def _error_payload(self, error: TowlineError) -> dict[str, Any]:
+        mask = self.log.masker.mask
+        return {"code": error.code, "message": mask(error.message), "hint": mask(error.hint), "field": error.field}
+
+    def _close_step(self, now: datetime) -> None:
+        if not self._steps or self._steps[-1]["finished_at"] is not None:
+            return
+        last = dict(self._steps[-1])
+        last["finished_at"] = now.isoformat()
+        last["seconds"] = round((now - datetime.fromisoformat(last["started_at"])).total_seconds(), 3)
+        self._steps[-1] = last
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease; stop the job when the fence is lost, the lease ran out unrenewed, or someone cancelled."""
+        lease = self.platform.settings.lease
+        renewed_at = utc_now()
+        while not self.is_fence_lost:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge.wait(), lease.total_seconds() / 3)
+            self._nudge.clear()
+            renewed_at = await self._renew(renewed_at, lease)
+            if self._job is not None and (self.is_cancelled or self.is_fence_lost):
+                self._job.cancel()
+
+    async def _renew(self, renewed_at: datetime, lease: timedelta) -> datetime:
+        mine = and_(Deployment.id == self.deployment.id, Deployment.attempt == self.deployment.attempt)
+        statement = (
+            update(Deployment)
+            .where(mine, Deployment.status.in_(RUNNING))
+            .values(lease_until=utc_now() + lease)
+            .returning(Deployment.cancel_requested_at, Deployment.switched_at)
+        )
+        try:
+            async with self.platform.database.transaction() as work:
+                row = (await work.session.execute(statement)).first()
+        except Unavailable as error:
+            _log.warning("The lease of deployment %s could not be renewed: %s", self.deployment.id, error)
+            self.is_fence_lost = utc_now() - renewed_at > lease
+            return renewed_at
+        self.is_fence_lost = row is None
+        self.is_cancelled = row is not None and row[0] is not None and row[1] is None
+        return utc_now()
+
+
+async def expire_dead_leases(platform: Platform, *, host: str, live_workers: frozenset[str]) -> None:
+    """End the leases of this host's workers that are no longer running, so that their work is taken over at once."""
+    async with platform.database.transaction() as work:
+        await work.session.execute(
+            update(Deployment)
+            .where(Deployment.status.in_(RUNNING), Deployment.worker.startswith(f"{host}:", autoescape=True))
+            .where(Deployment.worker.not_in(live_workers))
+            .values(lease_until=text("now() - interval '1 second'"))
+        )

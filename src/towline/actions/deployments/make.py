@@ -1,0 +1,257 @@
+"""From a source to a release: fetch, build (or skip it), freeze."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from towline.actions.capacity import build_cpus, build_memory
+from towline.actions.deployments.attempt import Attempt
+from towline.actions.deployments.job import Job
+from towline.actions.registries import find_credential
+from towline.actions.settings import build_fingerprint, build_spec
+from towline.actions.variables import get_effective, seal_variables
+from towline.errors import ImageNotFound, InvalidInput, NotFound
+from towline.models.accounts import User
+from towline.models.base import utc_now
+from towline.models.deployments import Build, Release
+from towline.models.services import Service, Workload
+from towline.names import new_id
+from towline.sources.base import FetchRequest
+from towline.values import BuildSpec, Bundle, Credential, EnvironmentKind, Image, Step
+
+
+def credential_context(service: Service) -> str:
+    """What a service's sealed source credential is bound to."""
+    return f"source:{service.id}"
+
+
+def build_secrets_context(service: Service) -> str:
+    """What a service's sealed build secrets are bound to."""
+    return f"build-secrets:{service.id}"
+
+
+async def make_release(attempt: Attempt, job: Job) -> Release:
+    """The release this deployment puts live: a kept one for a rollback or a resumed attempt, else a new one."""
+    release_id = attempt.deployment.release_id or attempt.deployment.rollback_to
+    if release_id is not None:
+        return await _get_kept_release(attempt, release_id)
+    image_name = attempt.deployment.source_config.get("image")
+    if attempt.deployment.source_type == "custom" and image_name:
+        image, bundle = await _pull(attempt, job, str(image_name)), None
+    else:
+        bundle = await _fetch(attempt, job)
+        image = await _build(attempt, job, bundle)
+    return await _freeze(attempt, job, image, bundle=bundle)
+
+
+async def _get_kept_release(attempt: Attempt, release_id: str) -> Release:
+    async with attempt.platform.database.transaction() as work:
+        release = await work.session.get(Release, release_id)
+    if release is None:
+        raise NotFound("The release to go back to is no longer kept.", hint="`towline releases` lists the kept ones.")
+    await attempt.platform.orchestrator.get_image(release.image)
+    await attempt.record(release_id=release.id, image=release.image, commit_sha=release.commit_sha)
+    return release
+
+
+async def _pull(attempt: Attempt, job: Job, reference: str) -> Image:
+    await attempt.enter(Step.BUILD, note=f"image {reference}")
+    platform = attempt.platform
+    credential = await find_credential(platform, project_id=job.project.id, reference=reference)
+    if credential is not None:
+        attempt.log.masker.add([credential.password])
+    image = await platform.orchestrator.pull_image(reference, credential=credential, report=attempt.log.report)
+    await platform.orchestrator.tag_image(image.reference, _tag(attempt, job, image.digest.rpartition(":")[2]))
+    await attempt.record(image=image.reference)
+    return image
+
+
+async def _fetch(attempt: Attempt, job: Job) -> Bundle:
+    deployment = attempt.deployment
+    if deployment.bundle_digest and await attempt.platform.storage.has_bundle(deployment.bundle_digest):
+        return Bundle(deployment.bundle_digest, deployment.commit_sha, 0, message=deployment.commit_message)
+    await attempt.enter(Step.FETCH)
+    source = attempt.platform.sources.get(deployment.source_type)
+    if source is None:
+        raise InvalidInput(f"The source {deployment.source_type!r} is not available here.", field="source")
+    bundle = await source.fetch_source(await _fetch_request(attempt, job), attempt.log.report)
+    await attempt.record(
+        is_told=False,
+        bundle_digest=bundle.digest,
+        commit_sha=bundle.revision,
+        commit_message=bundle.message.replace("\0", "")[:2000],
+    )
+    return bundle
+
+
+async def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
+    platform, deployment = attempt.platform, attempt.deployment
+    credential = None
+    if job.service.source_credential is not None and deployment.source_type == job.service.source_type:
+        sealed = platform.secrets.open(job.service.source_credential, context=credential_context(job.service))
+        credential = Credential(**orjson.loads(sealed))
+        attempt.log.masker.add([credential.password, credential.ssh_key])
+    async with platform.database.transaction() as work:
+        user = await work.session.get(User, deployment.requested_by)
+    return FetchRequest(
+        config=deployment.source_config,
+        ref=deployment.ref,
+        credential=credential,
+        allows_local=user is not None and user.is_administrator,
+        timeout=platform.settings.fetch_timeout,
+        max_bytes=platform.settings.fetch_max_bytes,
+        max_files=platform.settings.fetch_max_files,
+    )
+
+
+async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
+    await attempt.enter(Step.BUILD)
+    spec = _build_spec(attempt, job)
+    fingerprint = build_fingerprint(spec, bundle_digest=bundle.digest)
+    image = None if attempt.deployment.no_cache else await _find_built(attempt, job, fingerprint)
+    if image is not None:
+        await attempt.log.write("The same tree with the same settings was built before: the build is skipped.")
+        await attempt.record(image=image.reference, is_cached=True)
+        return image
+    image = await _run_build(attempt, job, bundle, spec=spec, tag=_tag(attempt, job, fingerprint))
+    await _remember_build(attempt, job, image, fingerprint=fingerprint)
+    await attempt.record(image=image.reference, is_cached=False)
+    return image
+
+
+def _build_spec(attempt: Attempt, job: Job) -> BuildSpec:
+    platform, service = attempt.platform, job.service
+    secrets: dict[str, str] = {}
+    if service.build_secrets is not None:
+        secrets = orjson.loads(platform.secrets.open(service.build_secrets, context=build_secrets_context(service)))
+        attempt.log.masker.add(secrets.values())
+    spec = build_spec(
+        service.build,
+        platform.settings,
+        dockerfile_path=service.dockerfile_path,
+        secrets=secrets,
+        memory_bytes=build_memory(platform.settings),
+        cpus=build_cpus(platform.settings),
+        use_cache=not attempt.deployment.no_cache,
+    )
+    if attempt.deployment.source_type == "custom":
+        return replace(spec, dockerfile_path="Dockerfile", context=".")
+    return spec
+
+
+async def _find_built(attempt: Attempt, job: Job, fingerprint: str) -> Image | None:
+    statement = (
+        update(Build)
+        .where(Build.project_id == job.project.id, Build.fingerprint == fingerprint)
+        .values(used_at=utc_now())
+        .returning(Build)
+    )
+    async with attempt.platform.database.transaction() as work:
+        build = (await work.session.scalars(statement)).one_or_none()
+    if build is None:
+        return None
+    try:
+        image = await attempt.platform.orchestrator.get_image(build.image)
+    except ImageNotFound:
+        return None
+    return replace(image, reference=build.image, is_cached=True)
+
+
+async def _run_build(attempt: Attempt, job: Job, bundle: Bundle, *, spec: BuildSpec, tag: str) -> Image:
+    platform = attempt.platform
+    labels = [
+        f"towline.instance-of={platform.settings.installation_id}",
+        f"towline.project={job.project.name}",
+        f"towline.service={job.service.name}",
+    ]
+
+    async def tell(reason: str) -> None:
+        await attempt.record(queue_reason=reason)
+
+    async with platform.build_slots.slot(tell), platform.storage.open_bundle(bundle.digest) as tree:
+        image = await platform.builder.build(tree, spec, tag=tag, labels=labels, report=attempt.log.report)
+    if platform.settings.registry_repository:
+        await _push(attempt, job, image)
+    return image
+
+
+async def _push(attempt: Attempt, job: Job, image: Image) -> None:
+    platform = attempt.platform
+    repository = f"{platform.settings.registry_repository}/{job.project.name}-{job.service.name}"
+    credential = await find_credential(platform, project_id=job.project.id, reference=repository)
+    pushed = await platform.orchestrator.push_image(
+        image, repository=repository, credential=credential, report=attempt.log.report
+    )
+    await attempt.log.write(f"Pushed as {pushed.reference}")
+
+
+async def _remember_build(attempt: Attempt, job: Job, image: Image, *, fingerprint: str) -> None:
+    facts = {
+        "image": image.reference,
+        "image_digest": image.digest,
+        "image_port": image.port,
+        "has_healthcheck": image.has_healthcheck,
+        "used_at": utc_now(),
+    }
+    values: dict[str, Any] = {
+        "id": new_id("bld"),
+        "created_at": utc_now(),
+        "project_id": job.project.id,
+        "fingerprint": fingerprint,
+        **facts,
+    }
+    statement = insert(Build).values(values)
+    async with attempt.platform.database.transaction() as work:
+        await work.session.execute(
+            statement.on_conflict_do_update(index_elements=["project_id", "fingerprint"], set_=facts)
+        )
+
+
+async def _freeze(attempt: Attempt, job: Job, image: Image, *, bundle: Bundle | None) -> Release:
+    """Number a release: image, settings and variables as they are now; in one transaction with the fence."""
+    platform, release_id = attempt.platform, new_id("rel")
+    async with platform.database.transaction() as work:
+        service = (await work.session.scalars(select(Service).where(Service.id == job.service.id))).one()
+        variables = await get_effective(
+            platform,
+            work,
+            project_id=job.project.id,
+            service_id=service.id,
+            environment_id=job.environment.id,
+            kind=EnvironmentKind(job.environment.kind),
+        )
+        number = await work.session.scalar(
+            update(Workload)
+            .where(Workload.id == job.workload.id)
+            .values(next_release_number=Workload.next_release_number + 1)
+            .returning(Workload.next_release_number - 1)
+        )
+        release = Release(
+            id=release_id,
+            created_at=await work.session.scalar(select(func.now())),
+            workload_id=job.workload.id,
+            number=number,
+            deployment_id=attempt.deployment.id,
+            image=image.reference,
+            image_digest=image.digest,
+            image_port=image.port,
+            has_healthcheck=image.has_healthcheck,
+            commit_sha=attempt.deployment.commit_sha,
+            commit_message=attempt.deployment.commit_message,
+            bundle_digest=bundle.digest if bundle is not None else "",
+            port=service.port,
+            run=dict(service.run),
+            variables=seal_variables(platform, variables, release_id=release_id),
+        )
+        work.session.add(release)
+        await attempt.write(work, is_told=False, release_id=release_id)
+    attempt.log.masker.add(variable.value for variable in variables.values() if variable.is_secret)
+    return release
+
+
+def _tag(attempt: Attempt, job: Job, version: str) -> str:
+    installation = attempt.platform.settings.installation_id or "local"
+    return f"towline-{installation}/{job.project.name}-{job.service.name}:{version[:20]}"

@@ -1,0 +1,120 @@
+"""The pipeline: one claimed deployment from its claim to its end, whatever happens."""
+
+import asyncio
+import logging
+
+from towline.actions.deployments.attempt import Attempt
+from towline.actions.deployments.job import Job, load_job
+from towline.actions.deployments.make import make_release
+from towline.actions.deployments.resume import resume_switched
+from towline.actions.deployments.rollout import mark_routed, prepare, remove_instances, roll_out
+from towline.actions.environments import ensure_network
+from towline.actions.logs import LogWriter
+from towline.actions.platform import Platform
+from towline.actions.routes import publish_environment
+from towline.errors import Cancelled, FenceLost, TowlineError, Unavailable
+from towline.models.deployments import Deployment
+from towline.values import DeploymentStatus, InstanceState
+
+_MOST_ATTEMPTS = 6
+_log = logging.getLogger(__name__)
+
+
+class RepeatedlyInterrupted(TowlineError):
+    """The worker died several times while it ran this deployment."""
+
+    hint = "Look at the worker's log for what ended it; then deploy again."
+
+
+class UnexpectedError(TowlineError):
+    """A defect of Towline's own."""
+
+    hint = "Look at the worker's log and report it; deploying again is safe."
+
+
+async def run_deployment(platform: Platform, deployment: Deployment, register: "dict[str, Attempt]") -> None:
+    """Run a claimed deployment to its end; `register` holds it meanwhile, so that it can be nudged."""
+    async with (
+        LogWriter(platform, deployment.id, project_id=deployment.project_id) as log,
+        Attempt(platform, deployment, log) as attempt,
+    ):
+        register[deployment.id] = attempt
+        try:
+            await _run_to_its_end(attempt)
+        except FenceLost as error:
+            _log.info("%s", error)
+        finally:
+            register.pop(deployment.id, None)
+
+
+async def _run_to_its_end(attempt: Attempt) -> None:
+    async with attempt.platform.database.transaction() as work:
+        job = await load_job(work, attempt.deployment.workload_id)
+    try:
+        await attempt.run(_steps(attempt, job))
+    except FenceLost:
+        raise
+    except Cancelled as error:
+        status = DeploymentStatus(attempt.deployment.cancel_status)
+        await attempt.log.write(error.message, level="warning")
+        await _end_badly(attempt, job, error, status=status)
+    except TowlineError as error:
+        await _explain(attempt, error)
+        await _end_badly(attempt, job, error)
+    except Exception as error:
+        _log.exception("Deployment %s failed unexpectedly", attempt.deployment.id)
+        unexpected = UnexpectedError(f"Towline itself failed: {type(error).__name__}.")
+        await _explain(attempt, unexpected)
+        await _end_badly(attempt, job, unexpected)
+
+
+async def _steps(attempt: Attempt, job: Job) -> None:
+    if attempt.deployment.attempt > 1:
+        await attempt.log.write(f"Attempt {attempt.deployment.attempt}: the worker was interrupted before.")
+    if attempt.deployment.attempt > _MOST_ATTEMPTS:
+        raise RepeatedlyInterrupted(
+            f"The worker died {_MOST_ATTEMPTS} times during the step {attempt.deployment.step}."
+        )
+    release = await make_release(attempt, job)
+    await ensure_network(attempt.platform, job.environment, job.project)
+    rollout = await prepare(attempt, job, release)
+    if attempt.deployment.switched_at is not None:
+        await resume_switched(rollout)
+    else:
+        await roll_out(rollout)
+    await attempt.finish(DeploymentStatus.SUCCESS)
+    await attempt.platform.bell.ring("deployments")
+
+
+async def _explain(attempt: Attempt, error: TowlineError) -> None:
+    await attempt.log.write(error.message, level="error")
+    await attempt.log.write(error.hint)
+
+
+async def _end_badly(
+    attempt: Attempt, job: Job, error: TowlineError, *, status: DeploymentStatus = DeploymentStatus.FAILED
+) -> None:
+    """Remove what was started, bring back what was stopped, then write the end."""
+    try:
+        await _put_back(attempt, job)
+    except (Unavailable, TowlineError) as problem:
+        _log.warning("Clean-up after deployment %s is left to reconciliation: %s", attempt.deployment.id, problem)
+    is_reason_told = status is DeploymentStatus.FAILED
+    await attempt.finish(status, error=error if is_reason_told else None)
+    await attempt.platform.bell.ring("deployments")
+
+
+async def _put_back(attempt: Attempt, job: Job) -> None:
+    orchestrator = attempt.platform.orchestrator
+    status = await orchestrator.get_status(job.workload.id)
+    is_switched = attempt.deployment.switched_at is not None
+    new = [item for item in status.instances if item.deployment_id == attempt.deployment.id and not is_switched]
+    await remove_instances(attempt, new)
+    stopped = [item for item in status.instances if item not in new and item.state is InstanceState.EXITED]
+    mine = [item for item in stopped if item.release_id == job.workload.release_id]
+    started = await asyncio.gather(*(orchestrator.start(item) for item in mine))
+    if started:
+        async with attempt.platform.database.transaction() as work:
+            await mark_routed(work, started)
+        await publish_environment(attempt.platform, job.environment.id, confirm=False)
+    await attempt.platform.bell.ring(f"reconcile {job.workload.id}")

@@ -1,0 +1,184 @@
+"""Requesting, cancelling and rolling back: rows written in one transaction, then a ring of the bell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from towline.actions.deployments.progress import emit_progress
+from towline.actions.platform import Platform
+from towline.actions.routes import ensure_generated_route
+from towline.errors import Conflict, NotFound
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment, Release
+from towline.models.projects import Environment, Project
+from towline.models.services import Service, Workload
+from towline.names import new_id
+from towline.values import DeploymentStatus, Trigger
+
+RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequest:
+    """What is asked for. `source_type`/`source_config` override the service's own source for this deployment."""
+
+    trigger: Trigger = Trigger.API
+    requested_by: str = ""
+    ref: str = ""
+    source_type: str = ""
+    source_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    no_cache: bool = False
+    rollback_to: str | None = None
+
+
+async def request_deployment(
+    platform: Platform,
+    work: Work,
+    *,
+    project: Project,
+    service: Service,
+    environment: Environment,
+    request: DeploymentRequest,
+) -> Deployment:
+    """Queue a deployment and return its row. Waiting older ones of the workload are superseded by it.
+
+    Every door ends here: API, CLI, webhook, preview, cascade and rollback.
+    """
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    await ensure_generated_route(
+        platform, work, project=project, service=service, environment=environment, workload=workload
+    )
+    number = workload.next_deployment_number
+    workload.next_deployment_number = number + 1
+    if workload.wanted != "running":
+        workload.wanted = "running"
+    await _supersede_waiting(platform, work, workload_id=workload.id, by_number=number)
+    deployment = Deployment(
+        id=new_id("dep"),
+        created_at=utc_now(),
+        number=number,
+        project_id=project.id,
+        service_id=service.id,
+        environment_id=environment.id,
+        workload_id=workload.id,
+        requested_by=request.requested_by,
+        trigger=request.trigger.value,
+        source_type=request.source_type or service.source_type,
+        source_config=dict(request.source_config or service.source_config),
+        ref=request.ref,
+        no_cache=request.no_cache,
+        rollback_to=request.rollback_to,
+        status=DeploymentStatus.QUEUED.value,
+        attempt=0,
+        steps=[],
+    )
+    work.session.add(deployment)
+    await work.session.flush()
+    emit_progress(platform, work, deployment)
+    work.after_commit(lambda: platform.bell.ring("deployments"))
+    return deployment
+
+
+async def request_rollback(
+    platform: Platform,
+    work: Work,
+    *,
+    project: Project,
+    service: Service,
+    environment: Environment,
+    release_number: int | None,
+    requested_by: str,
+) -> Deployment:
+    """Queue a rollback to a kept release (None: the one before the current); it first cancels what runs there."""
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    release = await _get_rollback_release(work, workload, release_number)
+    running = select(Deployment).where(Deployment.workload_id == workload.id, Deployment.status.in_(RUNNING))
+    for deployment in await work.session.scalars(running):
+        await cancel_deployment(platform, work, deployment, status=DeploymentStatus.SUPERSEDED)
+    request = DeploymentRequest(trigger=Trigger.ROLLBACK, requested_by=requested_by, rollback_to=release.id)
+    return await request_deployment(
+        platform, work, project=project, service=service, environment=environment, request=request
+    )
+
+
+async def cancel_deployment(
+    platform: Platform,
+    work: Work,
+    deployment: Deployment,
+    *,
+    status: DeploymentStatus = DeploymentStatus.CANCELLED,
+) -> None:
+    """Cancel: a queued deployment ends here; a running one is told, and ends within seconds.
+
+    Raises Conflict when it is already final or has switched and cannot be called back.
+    """
+    if DeploymentStatus(deployment.status).is_final:
+        raise Conflict(f"Deployment {deployment.number} has already ended: {deployment.status}.")
+    if deployment.status == DeploymentStatus.QUEUED:
+        _end_waiting(platform, work, deployment, status=status)
+        return
+    if deployment.switched_at is not None and status is DeploymentStatus.CANCELLED:
+        raise Conflict(f"Deployment {deployment.number} already serves requests.", hint="Roll back instead.")
+    deployment.cancel_requested_at = deployment.cancel_requested_at or utc_now()
+    deployment.cancel_status = status.value
+    work.after_commit(lambda: platform.bell.ring(deployment.id))
+
+
+async def lock_workload(work: Work, *, project: Project, service: Service, environment: Environment) -> Workload:
+    """The workload of a service in an environment, made when it is not there, its row locked."""
+    values: dict[str, Any] = {
+        "id": new_id("wkl"),
+        "project_id": project.id,
+        "service_id": service.id,
+        "environment_id": environment.id,
+        "replicas": service.run.get("replicas", 1),
+        "created_at": utc_now(),
+    }
+    await work.session.execute(insert(Workload).values(values).on_conflict_do_nothing())
+    query = select(Workload).where(Workload.service_id == service.id, Workload.environment_id == environment.id)
+    return (await work.session.scalars(query.with_for_update())).one()
+
+
+async def _supersede_waiting(platform: Platform, work: Work, *, workload_id: str, by_number: int) -> None:
+    waiting = select(Deployment).where(
+        Deployment.workload_id == workload_id, Deployment.status == DeploymentStatus.QUEUED.value
+    )
+    for older in await work.session.scalars(waiting.with_for_update()):
+        _end_waiting(platform, work, older, status=DeploymentStatus.SUPERSEDED, reason=f"Deployment {by_number} came.")
+
+
+def _end_waiting(
+    platform: Platform, work: Work, deployment: Deployment, *, status: DeploymentStatus, reason: str = ""
+) -> None:
+    deployment.status = status.value
+    deployment.finished_at = utc_now()
+    deployment.queue_reason = reason
+    emit_progress(platform, work, deployment)
+
+
+async def _get_rollback_release(work: Work, workload: Workload, number: int | None) -> Release:
+    query = select(Release).where(Release.workload_id == workload.id, Release.is_kept)
+    if number is not None:
+        query = query.where(Release.number == number)
+    else:
+        current = select(Release.number).where(Release.id == workload.release_id).scalar_subquery()
+        query = query.where(Release.number < current).order_by(Release.number.desc()).limit(1)
+    release = (await work.session.scalars(query)).first()
+    if release is None:
+        raise NotFound("There is no such release to roll back to.", hint="`towline releases` lists the kept ones.")
+    return release
+
+
+async def release_worker_leases(platform: Platform, worker: str) -> None:
+    """Let other workers take over at once what this worker holds; called when it stops."""
+    async with platform.database.transaction() as work:
+        await work.session.execute(
+            update(Deployment)
+            .where(Deployment.worker == worker, Deployment.status.in_(RUNNING))
+            .values(lease_until=utc_now())
+        )
+    await platform.bell.ring("deployments")

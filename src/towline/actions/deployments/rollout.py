@@ -1,0 +1,270 @@
+"""The rollout: start beside the old, wait for health, switch, drain, retire; nothing is switched before health."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, select, update
+
+from towline.actions.deployments.attempt import Attempt
+from towline.actions.deployments.job import Job, make_run_spec
+from towline.actions.draining import wait_until_drained
+from towline.actions.probing import Prober, Target
+from towline.actions.routes import publish_environment
+from towline.actions.settings import RunSettings, run_settings
+from towline.errors import Cancelled, OutOfMemory, RouterUnavailable, TowlineError, Unhealthy
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment, Release
+from towline.models.services import Instance as InstanceRow
+from towline.models.services import Workload
+from towline.values import Instance, InstanceState, RunSpec, Step
+
+_CONFIRM_TRIES = 3
+_GONE_GRACE_SECONDS = 1.0
+_OUTPUT_LINES = 20
+
+
+@dataclass
+class Rollout:
+    """One release going live: what it needs, what has been started, and what of the old still runs."""
+
+    attempt: Attempt
+    job: Job
+    release: Release
+    spec: RunSpec
+    settings: RunSettings
+    started: list[Instance] = field(default_factory=list[Instance])
+    old: list[Instance] = field(default_factory=list[Instance])
+    port: int | None = None
+
+    @property
+    def replicas(self) -> int:
+        """Instances wanted."""
+        return self.job.workload.replicas
+
+    @property
+    def batch_size(self) -> int:
+        """How many are started at once: the max surge, all of them when none is set."""
+        surge = self.settings.max_surge or self.attempt.platform.settings.max_surge
+        return min(self.replicas, surge) if surge else self.replicas
+
+    def target(self) -> Target:
+        """How the release's instances are probed."""
+        port = self.port or self.release.port or (self.release.image_port if self.job.is_web else None)
+        probe = self.settings.probe(
+            self.attempt.platform.settings,
+            port=port or (0 if not self.job.is_web else 1),
+            has_healthcheck=self.release.has_healthcheck,
+        )
+        return Target(probe, port, is_fixed_port=self.release.port is not None)
+
+
+async def prepare(attempt: Attempt, job: Job, release: Release) -> Rollout:
+    """Look at what runs, and remove what an earlier, broken attempt of this deployment left."""
+    platform = attempt.platform
+    spec = await make_run_spec(platform, job, release, deployment_id=attempt.deployment.id)
+    rollout = Rollout(attempt, job, release, spec, run_settings(release.run))
+    status = await platform.orchestrator.get_status(job.workload.id)
+    if attempt.deployment.switched_at is None:
+        leftovers = [item for item in status.instances if item.deployment_id == attempt.deployment.id]
+        await remove_instances(attempt, leftovers)
+        rollout.old = [item for item in status.instances if item not in leftovers]
+    return rollout
+
+
+async def roll_out(rollout: Rollout) -> None:
+    """Bring the release live batch by batch; the first healthy batch decides the switch."""
+    attempt = rollout.attempt
+    if rollout.settings.volumes:
+        await _stop_old_first(rollout)
+    await _run_release_command(rollout)
+    while len(rollout.started) < rollout.replicas:
+        count = min(rollout.batch_size, rollout.replicas - len(rollout.started))
+        await _start_batch(rollout, count)
+        is_last = len(rollout.started) >= rollout.replicas
+        retiring = rollout.old if is_last else rollout.old[:count]
+        await switch(rollout, retiring=retiring)
+        await retire(rollout, retiring)
+        rollout.old = [item for item in rollout.old if item not in retiring]
+    if not rollout.replicas:
+        await switch(rollout, retiring=rollout.old)
+        await retire(rollout, rollout.old)
+    await attempt.log.write("Done.")
+
+
+async def _run_release_command(rollout: Rollout) -> None:
+    command, attempt = rollout.settings.release_command, rollout.attempt
+    if not command or attempt.deployment.rollback_to is not None or attempt.deployment.switched_at is not None:
+        return
+    await attempt.enter(Step.RELEASE_COMMAND)
+    seconds = attempt.platform.settings.build_timeout.total_seconds()
+    code = await attempt.platform.orchestrator.run_command(
+        rollout.spec, command, timeout_seconds=seconds, report=attempt.log.report
+    )
+    if code != 0:
+        raise Unhealthy(
+            f"The release command ended with exit code {code}; nothing was switched.",
+            hint="Read its output in the log, correct it, then deploy again.",
+        )
+
+
+async def _stop_old_first(rollout: Rollout) -> None:
+    running = [item for item in rollout.old if item.state is InstanceState.RUNNING]
+    if not running:
+        return
+    await rollout.attempt.log.write("The service has a volume: its old instance is stopped before the new one starts.")
+    grace = rollout.spec.stop_grace.total_seconds()
+    await asyncio.gather(*(rollout.attempt.platform.orchestrator.stop(item, grace_seconds=grace) for item in running))
+
+
+async def _start_batch(rollout: Rollout, count: int) -> None:
+    attempt, platform = rollout.attempt, rollout.attempt.platform
+    await attempt.enter(Step.START, note=f"{count} of {rollout.replicas}")
+    result = await platform.orchestrator.deploy(rollout.spec, count=count)
+    await attempt.enter(Step.HEALTH)
+    target = rollout.target()
+    try:
+        healthy = await Prober(platform.orchestrator).wait_until_healthy(result.instances, target)
+    except (Unhealthy, OutOfMemory):
+        await show_last_output(attempt, result.instances)
+        raise
+    if rollout.job.is_web:
+        await _adopt_port(rollout, healthy[0][1], was=target.port)
+    rollout.started += [instance for instance, _ in healthy]
+
+
+async def _adopt_port(rollout: Rollout, port: int | None, *, was: int | None) -> None:
+    rollout.port = port
+    if port is not None and port != was:
+        await rollout.attempt.log.write(f"Found the app listening on port {port}.")
+
+
+async def show_last_output(attempt: Attempt, instances: Sequence[Instance]) -> None:
+    """Copy what failed instances printed last into the deployment's log."""
+    for instance in instances[:3]:
+        try:
+            lines = await attempt.platform.orchestrator.get_logs(instance, tail=_OUTPUT_LINES)
+        except TowlineError:
+            continue
+        await attempt.log.write(f"Last output of {instance.name}:", level="warning")
+        for line in lines:
+            await attempt.log.write(line.message, stream=line.stream, level=line.level, instance_id=instance.id)
+
+
+async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
+    """Send requests to the new instances: a row first, then the routes, confirmed by the router.
+
+    When the router does not confirm, everything is put back as it was and RouterUnavailable is raised.
+    """
+    attempt, platform = rollout.attempt, rollout.attempt.platform
+    await attempt.enter(Step.SWITCH)
+    for instance in rollout.started:
+        await platform.orchestrator.keep_running(instance)
+    async with platform.database.transaction() as work:
+        await _decide_switch(work, rollout, retiring)
+    try:
+        await _publish_persistently(rollout)
+    except RouterUnavailable:
+        await undo_switch(rollout)
+        raise
+
+
+async def _decide_switch(work: Work, rollout: Rollout, retiring: Sequence[Instance]) -> None:
+    attempt, workload_id = rollout.attempt, rollout.job.workload.id
+    query = select(Deployment.cancel_requested_at, Deployment.switched_at).where(Deployment.id == attempt.deployment.id)
+    cancelled_at, switched_at = (await work.session.execute(query.with_for_update())).one()
+    if cancelled_at is not None and switched_at is None:
+        raise Cancelled(f"Deployment {attempt.deployment.number} was cancelled.")
+    workload = (await work.session.scalars(select(Workload).where(Workload.id == workload_id).with_for_update())).one()
+    previous = attempt.deployment.previous_release_id if switched_at is not None else workload.release_id
+    workload.release_id = rollout.release.id
+    if workload.health == "unknown" or workload.health_error:
+        workload.health, workload.health_error, workload.health_at = "healthy", "", utc_now()
+    await save_instances(work, rollout.started, port=_served_port(rollout))
+    retiring_ids = [instance.id for instance in retiring]
+    await work.session.execute(update(InstanceRow).where(InstanceRow.id.in_(retiring_ids)).values(is_routed=False))
+    await attempt.write(work, is_told=False, switched_at=switched_at or utc_now(), previous_release_id=previous)
+
+
+def _served_port(rollout: Rollout) -> int | None:
+    return (rollout.port or rollout.target().port) if rollout.job.is_web else None
+
+
+async def save_instances(work: Work, instances: Sequence[Instance], *, port: int | None) -> None:
+    """Write instances as routed, with the address they have now."""
+    for instance in instances:
+        await work.session.merge(
+            InstanceRow(
+                id=instance.id,
+                created_at=instance.started_at or utc_now(),
+                workload_id=instance.workload_id,
+                release_id=instance.release_id,
+                deployment_id=instance.deployment_id,
+                engine_id=instance.engine_id,
+                name=instance.name,
+                address=instance.address,
+                port=port,
+                is_routed=True,
+            )
+        )
+
+
+async def mark_routed(work: Work, instances: Sequence[Instance]) -> None:
+    """Send requests to known instances again, at the address they have now."""
+    for instance in instances:
+        values = {"address": instance.address, "is_routed": True}
+        await work.session.execute(update(InstanceRow).where(InstanceRow.id == instance.id).values(values))
+
+
+async def _publish_persistently(rollout: Rollout) -> None:
+    for left in reversed(range(_CONFIRM_TRIES)):
+        try:
+            await publish_environment(rollout.attempt.platform, rollout.job.environment.id)
+        except RouterUnavailable as error:
+            await rollout.attempt.log.write(f"{error.message} {left} tries left.", level="warning")
+            if not left:
+                raise
+        else:
+            return
+
+
+async def undo_switch(rollout: Rollout) -> None:
+    """Put rows and routes back to the release that served before; the new instances get no more requests."""
+    attempt = rollout.attempt
+    previous = attempt.deployment.previous_release_id
+    async with attempt.platform.database.transaction() as work:
+        workload_id = rollout.job.workload.id
+        await work.session.execute(update(Workload).where(Workload.id == workload_id).values(release_id=previous))
+        new = InstanceRow.deployment_id == attempt.deployment.id
+        await work.session.execute(update(InstanceRow).where(new).values(is_routed=False))
+        old_ids = [item.id for item in rollout.old]
+        await work.session.execute(update(InstanceRow).where(InstanceRow.id.in_(old_ids)).values(is_routed=True))
+        await attempt.write(work, is_told=False, switched_at=None)
+    await publish_environment(attempt.platform, rollout.job.environment.id, confirm=False)
+
+
+async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
+    """Drain and remove old instances, their last requests answered where the drain time allows."""
+    attempt, platform = rollout.attempt, rollout.attempt.platform
+    await attempt.enter(Step.RETIRE, note=f"{len(instances)} old")
+    running = [item for item in instances if item.state is InstanceState.RUNNING]
+    if running and rollout.job.is_web and not rollout.settings.volumes:
+        still_open = await wait_until_drained(platform, running, least=rollout.settings.drain(platform.settings))
+        if still_open:
+            await attempt.log.write(
+                f"{still_open} old instances were still busy when they were stopped.", level="warning"
+            )
+    await attempt.record(is_told=False)
+    await remove_instances(attempt, instances, grace_seconds=rollout.spec.stop_grace.total_seconds())
+
+
+async def remove_instances(
+    attempt: Attempt, instances: Sequence[Instance], *, grace_seconds: float = _GONE_GRACE_SECONDS
+) -> None:
+    """Remove instances from the engine, then their rows."""
+    orchestrator = attempt.platform.orchestrator
+    await asyncio.gather(*(orchestrator.remove(item, grace_seconds=grace_seconds) for item in instances))
+    async with attempt.platform.database.transaction() as work:
+        ids = [item.id for item in instances]
+        await work.session.execute(delete(InstanceRow).where(InstanceRow.id.in_(ids)))

@@ -1,0 +1,56 @@
+"""Environments: production is always there; the network of one is made when it is first needed."""
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from towline.actions.platform import Platform
+from towline.errors import NotFound
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.projects import Environment, Project
+from towline.names import new_id
+from towline.values import EnvironmentKind
+
+PRODUCTION = "production"
+
+
+async def find_environment(work: Work, project_id: str, name: str) -> Environment | None:
+    """A project's environment by name or id."""
+    query = select(Environment).where(
+        Environment.project_id == project_id,
+        Environment.deleted_at.is_(None),
+        (Environment.name == name) | (Environment.id == name),
+    )
+    return (await work.session.scalars(query)).one_or_none()
+
+
+async def get_environment(work: Work, project_id: str, name: str) -> Environment:
+    """A project's environment by name or id; `production` is made when it is not there yet."""
+    environment = await find_environment(work, project_id, name)
+    if environment is not None:
+        return environment
+    if name != PRODUCTION:
+        raise NotFound(f"The project has no environment {name!r}.", hint="Create it first, or leave it out.")
+    return await add_environment(work, project_id, PRODUCTION, kind=EnvironmentKind.PRODUCTION)
+
+
+async def add_environment(work: Work, project_id: str, name: str, *, kind: EnvironmentKind) -> Environment:
+    """Make an environment unless it is there; two at once make one."""
+    values = {"id": new_id("env"), "project_id": project_id, "name": name, "kind": kind.value, "created_at": utc_now()}
+    await work.session.execute(insert(Environment).values(values).on_conflict_do_nothing())
+    query = select(Environment).where(Environment.project_id == project_id, Environment.name == name)
+    return (await work.session.scalars(query)).one()
+
+
+async def ensure_network(platform: Platform, environment: Environment, project: Project) -> Environment:
+    """Make the environment's private network unless it is there, and remember its subnet."""
+    network = environment.network or f"towline-{project.name}-{environment.name}-{environment.id[-6:]}"
+    labels = {"towline.environment-id": environment.id, "towline.project-id": project.id}
+    subnet = await platform.orchestrator.ensure_network(network, labels=labels)
+    if (network, subnet) != (environment.network, environment.subnet):
+        async with platform.database.transaction() as work:
+            await work.session.execute(
+                update(Environment).where(Environment.id == environment.id).values(network=network, subnet=subnet)
+            )
+        environment.network, environment.subnet = network, subnet
+    return environment

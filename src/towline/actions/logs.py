@@ -1,0 +1,233 @@
+"""Logs: lines are masked where they enter, numbered without gaps, kept in batches, and followed live by any number."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from towline.actions.masking import Masker
+from towline.actions.platform import Platform
+from towline.errors import Unavailable
+from towline.infra.database import Work
+from towline.infra.streams import Subscription
+from towline.models.base import utc_now
+from towline.models.history import Log, LogLine
+from towline.values import Level, LogEntry, Stream
+
+_FLUSH_SECONDS = 0.05
+_CLOSE_SECONDS = 10.0
+_BATCH = 1000
+_BUFFER = 20_000
+_LONGEST_LINE = 16_384
+_log = logging.getLogger(__name__)
+
+
+def log_channel(owner_id: str) -> str:
+    """The live channel of one log."""
+    return f"towline:log:{owner_id}"
+
+
+class LogWriter:
+    """Writes one log. Lines wait at most 50 ms for their batch; a full buffer slows the writer, never loses a line."""
+
+    def __init__(self, platform: Platform, owner_id: str, *, project_id: str, masker: Masker | None = None) -> None:
+        self.masker = masker or Masker()
+        self._platform = platform
+        self._owner_id = owner_id
+        self._project_id = project_id
+        self._log_id = 0
+        self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._flusher = asyncio.create_task(self._flush_for_ever(), name=f"log {self._owner_id}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.shield(self._close())
+
+    async def write(
+        self,
+        message: str,
+        *,
+        stream: Stream = "system",
+        level: Level = "info",
+        instance_id: str | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Add one line; NUL characters, which PostgreSQL cannot hold, become U+FFFD."""
+        clean = self.masker.mask(message.replace("\0", "�"))[:_LONGEST_LINE]
+        await self._lines.put(LogEntry(at or utc_now(), clean, stream, level, instance_id))
+
+    async def report(self, line: str) -> None:
+        """Add one line of a child's output; fits adapters' `report` parameter."""
+        await self.write(line, stream="stdout")
+
+    async def _close(self) -> None:
+        await self._lines.put(None)
+        flusher = self._flusher
+        if flusher is not None and not (await asyncio.wait([flusher], timeout=_CLOSE_SECONDS))[0]:
+            flusher.cancel()
+            _log.warning(
+                "%d lines of log %s were lost: PostgreSQL does not answer", self._lines.qsize(), self._owner_id
+            )
+
+    async def _flush_for_ever(self) -> None:
+        is_closing = False
+        while not is_closing:
+            first = await self._lines.get()
+            if first is None:
+                return
+            await asyncio.sleep(_FLUSH_SECONDS)
+            entries = [first]
+            is_closing = self._take(entries)
+            await self._store_at_last(entries)
+
+    def _take(self, entries: list[LogEntry]) -> bool:
+        """Fill a batch from the buffer; True when the end was reached."""
+        while len(entries) < _BATCH and not self._lines.empty():
+            entry = self._lines.get_nowait()
+            if entry is None:
+                return True
+            entries.append(entry)
+        return False
+
+    async def _store_at_last(self, entries: list[LogEntry]) -> None:
+        while True:
+            try:
+                return await self._store(entries)
+            except Unavailable:
+                await asyncio.sleep(0.5)
+
+    async def _store(self, entries: Sequence[LogEntry]) -> None:
+        async with self._platform.database.transaction() as work:
+            if not self._log_id:
+                self._log_id = await get_log_id(work, self._owner_id, project_id=self._project_id)
+            numbered = await append_lines(work, self._log_id, entries)
+        message = orjson.dumps([line_payload(line) for line in numbered])
+        await self._platform.streams.publish(log_channel(self._owner_id), message)
+
+
+async def get_log_id(work: Work, owner_id: str, *, project_id: str) -> int:
+    """The id of an owner's log, made when there is none."""
+    await work.session.execute(upsert(Log).values(owner_id=owner_id, project_id=project_id).on_conflict_do_nothing())
+    return (await work.session.execute(select(Log.id).where(Log.owner_id == owner_id))).scalar_one()
+
+
+async def append_lines(work: Work, log_id: int, entries: Sequence[LogEntry]) -> list[dict[str, Any]]:
+    """Number and store lines; the log's row is locked, so numbers have no gaps and follow commit order."""
+    last: int = (
+        await work.session.execute(
+            update(Log)
+            .where(Log.id == log_id)
+            .values(last_sequence=Log.last_sequence + len(entries))
+            .returning(Log.last_sequence)
+        )
+    ).scalar_one()
+    first = last - len(entries) + 1
+    rows = [
+        {
+            "log_id": log_id,
+            "sequence": first + index,
+            "at": entry.at,
+            "stream": entry.stream,
+            "level": entry.level,
+            "instance_id": entry.instance_id,
+            "message": entry.message,
+        }
+        for index, entry in enumerate(entries)
+    ]
+    if rows:
+        await work.session.execute(insert(LogLine), rows)
+    return rows
+
+
+def line_payload(row: dict[str, Any]) -> dict[str, Any]:
+    """A stored line as it goes over the wire: sequence, at, stream, level, instance_id, message."""
+    return {name: row[name] for name in ("sequence", "at", "stream", "level", "instance_id", "message")}
+
+
+async def read_lines(
+    platform: Platform,
+    owner_id: str,
+    *,
+    after: int = 0,
+    limit: int = 1000,
+    query: str = "",
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Lines behind a sequence number, oldest first; `query` keeps those that contain it (case-insensitive)."""
+    async with platform.database.transaction() as work:
+        statement = _select_lines(owner_id).where(LogLine.sequence > after).order_by(LogLine.sequence).limit(limit)
+        if query:
+            statement = statement.where(LogLine.message.icontains(query, autoescape=True))
+        if since is not None:
+            statement = statement.where(LogLine.at >= since)
+        return [_row_payload(line) for line in await work.session.scalars(statement)]
+
+
+async def tail_lines(platform: Platform, owner_id: str, *, tail: int = 100) -> list[dict[str, Any]]:
+    """The last `tail` lines, oldest first."""
+    async with platform.database.transaction() as work:
+        statement = _select_lines(owner_id).order_by(LogLine.sequence.desc()).limit(tail)
+        lines = [_row_payload(line) for line in await work.session.scalars(statement)]
+    return lines[::-1]
+
+
+async def follow_lines(
+    platform: Platform, owner_id: str, *, after: int = 0, is_over: asyncio.Event | None = None
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Batches of lines behind `after`, no gap, no repetition, until `is_over` is set and all is read."""
+    async with platform.streams.subscribe(log_channel(owner_id)) as subscription:
+        last = after
+        while True:
+            lines = await read_lines(platform, owner_id, after=last)
+            if lines:
+                last = lines[-1]["sequence"]
+                yield lines
+                continue
+            if is_over is not None and is_over.is_set():
+                return
+            async for batch in _live(subscription, last, is_over):
+                last = batch[-1]["sequence"]
+                yield batch
+
+
+async def _live(
+    subscription: Subscription, last: int, is_over: asyncio.Event | None
+) -> AsyncIterator[list[dict[str, Any]]]:
+    while is_over is None or not is_over.is_set():
+        message = await subscription.get(timeout=1.0)
+        if message is None:
+            subscription.catch_up()
+            return
+        batch = [line for line in orjson.loads(message) if line["sequence"] > last]
+        if not batch:
+            continue
+        if batch[0]["sequence"] != last + 1:
+            return
+        last = batch[-1]["sequence"]
+        yield batch
+
+
+def _select_lines(owner_id: str) -> Any:
+    return select(LogLine).where(LogLine.log_id == select(Log.id).where(Log.owner_id == owner_id).scalar_subquery())
+
+
+def _row_payload(line: LogLine) -> dict[str, Any]:
+    return {
+        "sequence": line.sequence,
+        "at": line.at,
+        "stream": line.stream,
+        "level": line.level,
+        "instance_id": line.instance_id,
+        "message": line.message,
+    }

@@ -1,0 +1,168 @@
+"""Routes: the one publisher, which computes an environment's whole configuration from the rows under a lock."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import select, text
+
+from towline.actions.platform import Platform
+from towline.errors import Conflict
+from towline.infra.database import Work
+from towline.models.projects import Environment, Project
+from towline.models.services import Instance, Route, Service, Workload
+from towline.names import generated_label, new_id
+from towline.values import EnvironmentKind, Middlewares, ServiceType
+from towline.values import Route as RouteValue
+
+_CONFIRM = timedelta(seconds=10)
+
+
+async def publish_environment(platform: Platform, environment_id: str, *, confirm: bool = True) -> None:
+    """Bring the router to what the rows say of an environment; with `confirm`, return once it is so.
+
+    Raises RouterUnavailable when the router does not confirm in time; the configuration is written all the same.
+    """
+    async with platform.database.transaction() as work:
+        await work.session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 7))"), {"owner": environment_id}
+        )
+        routes = await list_wanted_routes(platform, work, environment_id)
+        await platform.router.publish(environment_id, routes)
+    if confirm:
+        await platform.router.wait_until_confirmed(environment_id, routes, timeout=_CONFIRM)
+
+
+async def list_wanted_routes(platform: Platform, work: Work, environment_id: str) -> list[RouteValue]:
+    """What the rows say: every route of the environment's workloads with the servers that take requests now."""
+    environment = await work.session.get(Environment, environment_id)
+    if environment is None or environment.deleted_at is not None:
+        return []
+    servers = await _list_servers(work, environment_id)
+    query = (
+        select(Route, Workload.service_id, Service.name)
+        .join(Workload, Workload.id == Route.workload_id)
+        .join(Service, Service.id == Workload.service_id)
+        .where(Workload.environment_id == environment_id)
+        .order_by(Route.id)
+    )
+    routes = [
+        _route_value(route, servers.get(route.workload_id, ())) for route, _, _ in await work.session.execute(query)
+    ]
+    return routes + await _list_internal_routes(platform, work, environment, servers)
+
+
+async def ensure_generated_route(
+    platform: Platform, work: Work, *, project: Project, service: Service, environment: Environment, workload: Workload
+) -> None:
+    """Give a web workload its generated host, unique over the instance, unless it has one."""
+    if service.type != ServiceType.WEB:
+        return
+    query = select(Route).where(Route.workload_id == workload.id, Route.kind == "generated")
+    if (await work.session.scalars(query)).first() is not None:
+        return
+    host = await _free_host(platform, work, project=project, service=service, environment=environment)
+    certificate = certificate_for(platform, host)
+    work.session.add(
+        Route(id=new_id("rou"), workload_id=workload.id, host=host, kind="generated", certificate=certificate)
+    )
+
+
+def certificate_for(platform: Platform, host: str) -> str:
+    """Where a host's certificate comes from: an authority where an e-mail is set and the host can be public."""
+    is_local = host == "localhost" or host.endswith((".localhost", ".local", ".test", ".internal"))
+    has_authority = bool(platform.settings.acme_email)
+    is_public_authority = "letsencrypt.org" in platform.settings.acme_directory_url
+    return "acme" if has_authority and not (is_local and is_public_authority) else "default"
+
+
+def route_url(platform: Platform, *, host: str, path_prefix: str = "/", certificate: str = "default") -> str:
+    """The address a person opens; plain HTTP where only a self-signed certificate could be offered."""
+    settings = platform.settings
+    scheme, port = ("https", settings.https_port) if certificate in {"acme", "own"} else ("http", settings.http_port)
+    suffix = "" if port in {80, 443} else f":{port}"
+    return f"{scheme}://{host}{suffix}{'' if path_prefix == '/' else path_prefix}"
+
+
+def internal_host(service_name: str) -> str:
+    """The name by which services of the same environment reach a service without losing a request to a rollout."""
+    return f"{service_name}.internal"
+
+
+async def _list_servers(work: Work, environment_id: str) -> dict[str, tuple[str, ...]]:
+    query = (
+        select(Instance)
+        .join(Workload, Workload.id == Instance.workload_id)
+        .where(Workload.environment_id == environment_id, Instance.is_routed, Instance.address != "")
+        .where(Workload.wanted == "running", Instance.port.is_not(None))
+        .order_by(Instance.id)
+    )
+    servers: dict[str, tuple[str, ...]] = {}
+    for instance in await work.session.scalars(query):
+        address = f"http://{instance.address}:{instance.port}"
+        servers[instance.workload_id] = (*servers.get(instance.workload_id, ()), address)
+    return servers
+
+
+async def _list_internal_routes(
+    platform: Platform, work: Work, environment: Environment, servers: dict[str, tuple[str, ...]]
+) -> list[RouteValue]:
+    if not environment.subnet or not platform.settings.internal_address:
+        return []
+    query = (
+        select(Workload.id, Service.name)
+        .join(Service, Service.id == Workload.service_id)
+        .where(Workload.environment_id == environment.id, Service.type == ServiceType.WEB)
+        .order_by(Workload.id)
+    )
+    return [
+        RouteValue(
+            key=f"internal-{_key(workload_id)}",
+            host=internal_host(name),
+            servers=servers.get(workload_id, ()),
+            certificate="none",
+            internal_from=environment.subnet,
+        )
+        for workload_id, name in await work.session.execute(query)
+    ]
+
+
+def _route_value(route: Route, servers: Sequence[str]) -> RouteValue:
+    return RouteValue(
+        key=_key(route.id),
+        host=route.host,
+        servers=tuple(servers),
+        path_prefix=route.path_prefix,
+        certificate=route.certificate,  # pyright: ignore[reportArgumentType] - only these values are ever stored
+        redirect_to_https=route.redirect_to_https,
+        middlewares=_middlewares(route.middlewares),
+    )
+
+
+def _middlewares(stored: dict[str, Any]) -> Middlewares:
+    """Lists become tuples: values are frozen."""
+    frozen: dict[str, Any] = {
+        name: tuple(cast("list[str]", value)) if isinstance(value, list) else value for name, value in stored.items()
+    }
+    return Middlewares(**frozen)
+
+
+def _key(row_id: str) -> str:
+    return row_id.replace("_", "-")
+
+
+async def _free_host(
+    platform: Platform, work: Work, *, project: Project, service: Service, environment: Environment
+) -> str:
+    domain = project.base_domain or platform.settings.base_domain
+    label = generated_label(
+        project=project.name,
+        service=service.name,
+        environment=environment.name,
+        is_production=environment.kind == EnvironmentKind.PRODUCTION,
+    )
+    for candidate in (f"{label}.{domain}", f"{label[:54]}-{service.id[-8:]}.{domain}"):
+        taken = await work.session.scalar(select(Route.id).where(Route.host == candidate))
+        if taken is None and candidate != platform.settings.effective_platform_host:
+            return candidate
+    raise Conflict(f"The host {label}.{domain} is taken.", hint="Rename the service or give it a domain of its own.")

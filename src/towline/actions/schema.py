@@ -1,0 +1,45 @@
+"""The database schema: bring it up to date, and say whether it is."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from towline.infra.database import Database
+
+_LOCK = 7_420_001
+
+
+def migration_config() -> Config:
+    """Alembic's configuration for the migrations inside the package."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    return config
+
+
+async def migrate(database: Database) -> str:
+    """Run the missing migrations, one process at a time; return the revision that is then in force."""
+    async with database.engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        return await connection.run_sync(_upgrade)
+
+
+async def is_current(database: Database) -> bool:
+    """Whether every migration this version knows has run."""
+    async with database.connection() as connection:
+        revision = await connection.run_sync(_current_revision)
+    return revision == ScriptDirectory.from_config(migration_config()).get_current_head()
+
+
+def _upgrade(connection: Connection) -> str:
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return _current_revision(connection)
+
+
+def _current_revision(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""

@@ -1,0 +1,13 @@
+"""Every table, for the migrations: importing this module registers them all."""
+
+from sqlalchemy import MetaData
+
+from towline.models import accounts, deployments, history, projects, services
+from towline.models.base import Row
+
+MODULES = (accounts, deployments, history, projects, services)
+
+
+def all_tables() -> MetaData:
+    """The metadata of every table."""
+    return Row.metadata
