@@ -1,0 +1,125 @@
+"""Real PostgreSQL and Valkey for every test session, started by Towline's own supervisor."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from towline.supervise.binaries import list_postgres_folders
+
+_TEMPLATE = "towline"
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The embedded servers of one test session."""
+
+    folder: Path
+    database_url: str
+    redis_url: str
+
+    def sql(self, statement: str, *, role: str = "towline", database: str = "postgres") -> None:
+        """Run one statement outside any transaction."""
+        sockets = self.database_url.partition("host=")[2]
+        subprocess.run(
+            [_psql(), "-X", "-q", "-h", sockets, "-U", role, "-d", database, "-c", statement], check=True, timeout=30
+        )
+
+    def url_of(self, database: str) -> str:
+        """URL of another database of the same server."""
+        return self.database_url.replace(f"/{_TEMPLATE}?", f"/{database}?")
+
+
+def wait_until(is_true: Callable[[], object], *, timeout: float = 10, interval: float = 0.02) -> None:
+    """Return once `is_true()` is; fail when that takes too long."""
+    deadline = time.monotonic() + timeout
+    while not is_true():
+        assert time.monotonic() < deadline, f"not true within {timeout} s"
+        time.sleep(interval)
+
+
+@pytest.fixture(scope="session")
+def data_folder_base() -> Iterator[Path]:
+    """A folder that the database servers' own account can pass through (pytest's tmp_path is closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix="towline-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(data_folder_base: Path) -> Iterator[Servers]:
+    """PostgreSQL (with the migrated template database) and Valkey; both end with the session, even a killed one."""
+    folder = data_folder_base / "servers"
+    arguments = ["internal", "databases", "--data", str(folder), "--leash", str(os.getpid())]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
+    log = data_folder_base / "servers.log"
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "towline", *arguments], env=environment, stdout=output, stderr=output
+        )
+    status_file = folder / "run" / "status.json"
+    try:
+        wait_until(lambda: supervisor.poll() is not None or _are_ready(status_file), timeout=60)
+        assert supervisor.poll() is None, log.read_text()
+        urls = json.loads(status_file.read_text())["urls"]
+        yield Servers(folder, urls["database"], urls["redis"])
+    finally:
+        supervisor.terminate()
+        supervisor.wait(60)
+
+
+@pytest.fixture(scope="session")
+def migrated_servers(servers: Servers) -> Servers:
+    """The servers, with every migration run in the template database."""
+    servers.sql("ALTER SYSTEM SET fsync = off", role="towline_admin")
+    servers.sql("SELECT pg_reload_conf()", role="towline_admin")
+    environment = {**os.environ, "TOWLINE_DATABASE_URL": servers.database_url}
+    subprocess.run([sys.executable, "-m", "towline", "internal", "migrate"], env=environment, check=True, timeout=60)
+    return servers
+
+
+@pytest.fixture
+def postgres_url(migrated_servers: Servers) -> Iterator[str]:
+    """URL of a fresh, migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    migrated_servers.sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy")
+    yield migrated_servers.url_of(name)
+    migrated_servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> str:
+    """URL of an empty Valkey."""
+    _redis_command(servers.redis_url, b"FLUSHALL\r\n")
+    return servers.redis_url
+
+
+def _are_ready(status_file: Path) -> bool:
+    if not status_file.exists():
+        return False
+    parts = json.loads(status_file.read_text())["parts"]
+    return bool(parts) and all(part["state"] == "ready" for part in parts.values())
+
+
+def _psql() -> str:
+    found = [folder / "psql" for folder in list_postgres_folders() if (folder / "psql").exists()]
+    return str(found[0])
+
+
+def _redis_command(url: str, command: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(url.removeprefix("unix://").partition("?")[0])
+        connection.sendall(command)
+        assert connection.recv(64).startswith(b"+OK")
