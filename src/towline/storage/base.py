@@ -1,4 +1,4 @@
-"""The contract of bundle storage: where fetched trees are kept."""
+"""The contracts of storage: where fetched trees and uploaded archives are kept."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -45,3 +45,42 @@ class Storage(ABC):
 
         Returns the bytes freed. Which bundles a project keeps (`keep_count`) is decided by actions.artifacts.
         """
+
+
+class UploadFiles(ABC):
+    """Receives archives in pieces and keeps them by content digest until they have been fetched into a bundle.
+
+    An interrupted upload goes on from the offset that `create` returns. Raises InvalidInput (no digest, wrong
+    content), NotFound, Conflict (another offset, or another request is writing the same upload), TooLarge, DiskFull.
+    """
+
+    @abstractmethod
+    async def create(self, size: int, digest: str) -> int:
+        """Announce an archive; return how many of its bytes are there already (`size` when it is complete)."""
+
+    @abstractmethod
+    async def append(self, digest: str, offset: int, chunks: AsyncIterator[bytes]) -> int:
+        """Write `chunks` at `offset`, which must be where the upload ends now; return the new end.
+
+        What was written before `chunks` failed or the caller was cancelled is kept.
+        """
+
+    @abstractmethod
+    async def complete(self, digest: str) -> int:
+        """Verify the whole and keep it; return its size. A wrong digest discards it. Done when already complete."""
+
+    @abstractmethod
+    async def get_upload(self, digest: str) -> tuple[int, int]:
+        """How many bytes are there and how many were announced; equal once complete. NotFound when never announced."""
+
+    @abstractmethod
+    async def has_upload(self, digest: str) -> bool:
+        """Whether a complete upload is there."""
+
+    @abstractmethod
+    def download(self, digest: str) -> AsyncIterator[bytes]:
+        """A complete upload in chunks of at most 1 MiB; NotFound when there is none."""
+
+    @abstractmethod
+    async def cleanup_uploads(self, keep: Sequence[str]) -> int:
+        """Remove what is older than a day: interrupted uploads, and complete ones not in `keep`. The bytes freed."""

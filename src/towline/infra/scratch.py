@@ -1,0 +1,88 @@
+"""Temporary folders that are removed on leaving, and after kill -9 by whoever looks next."""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from towline.infra.contents import disk_errors
+
+
+@asynccontextmanager
+async def scratch_folder(parent: Path) -> AsyncGenerator[Path]:
+    """A fresh folder (0700) under `parent`, removed on leaving, also when the task is cancelled.
+
+    It is locked while in use, so `remove_leftovers` can tell it from one whose process died.
+    """
+    creation = asyncio.ensure_future(asyncio.to_thread(_create, parent))
+    try:
+        folder, _ = await asyncio.shield(creation)
+        yield folder
+    finally:
+        await asyncio.shield(asyncio.to_thread(_remove, *await creation))
+
+
+def remove_leftovers(parent: Path) -> int:
+    """Remove every folder under `parent` that no living process uses; return the bytes freed. Blocks."""
+    if not parent.is_dir():
+        return 0
+    return sum(_remove_if_unused(entry) for entry in parent.iterdir())
+
+
+def measure_folder(folder: Path, *, stop_above_bytes: int | None = None) -> tuple[int, int]:
+    """How many entries a folder holds and their bytes, links not followed; stops early above the limit. Blocks."""
+    count = size = 0
+    for path, _, files in os.walk(folder):
+        count += 1
+        for name in files:
+            try:
+                size += os.lstat(os.path.join(path, name)).st_size  # noqa: PTH118 - Path objects double the time
+            except FileNotFoundError:
+                continue
+            count += 1
+        if stop_above_bytes is not None and size > stop_above_bytes:
+            break
+    return count, size
+
+
+def _create(parent: Path) -> tuple[Path, int]:
+    with disk_errors(f"Making a temporary folder in {parent}"):
+        parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        while True:
+            folder = parent / secrets.token_hex(8)
+            folder.mkdir(mode=0o700)
+            lock = _lock(folder)
+            # A cleaner may have removed the folder between the two calls.
+            if lock is not None and folder.exists():
+                return folder, lock
+
+
+def _remove(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+
+
+def _remove_if_unused(folder: Path) -> int:
+    lock = _lock(folder)
+    if lock is None:
+        return 0
+    _, size = measure_folder(folder)
+    _remove(folder, lock)
+    return size
+
+
+def _lock(folder: Path) -> int | None:
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
