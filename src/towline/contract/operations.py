@@ -15,13 +15,15 @@ Permission = Literal[
     "view_projects",
     "view_logs",
     "deploy",
+    "create_previews",
     "manage_services",
     "manage_collaborators",
     "manage_project",
+    "create_projects",
     "administer",
 ]
-"""What a caller must be allowed. The founding document's names, and: `signed_in` (any valid key or session),
-`manage_project` (owners: change and delete the project), `administer` (instance administrators)."""
+"""What a caller must be allowed: the permissions of the project's role, `create_projects` (every user, but no key of
+one project), `administer` (instance administrators), and `signed_in` (any valid key or session)."""
 
 
 @dataclass(frozen=True, slots=True)

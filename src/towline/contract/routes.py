@@ -46,7 +46,7 @@ PROJECT_OPERATIONS: Final = (
     create(
         "projects.create",
         "/projects",
-        needs="signed_in",
+        needs="create_projects",
         takes=ProjectCreate,
         gives=Project,
         summary="Create a project",

@@ -1,0 +1,63 @@
+"""The typed HTTP client of Towline, used by the command line and by programs."""
+
+from types import TracebackType
+from typing import Self
+
+from towline.client.connection import Connection
+from towline.client.deployments import Deployments
+from towline.client.domains import Routes
+from towline.client.events import Events
+from towline.client.instance import Instance, Keys, Registries
+from towline.client.projects import Environments, Projects
+from towline.client.releases import Releases
+from towline.client.services import Services
+from towline.client.uploads import Uploads
+from towline.client.variables import Variables
+from towline.client.waiting import OnChange, OnLog, wait_for_deployment
+from towline.contract.deployments import Deployment
+
+
+class TowlineClient:
+    """One server and one API key; methods are grouped by noun and raise the TowlineError family.
+
+    `timeout` is in seconds, per answer. Calls that did not get through are sent again a few times; writes carry an
+    Idempotency-Key, so that happens at most once.
+    """
+
+    def __init__(self, base_url: str, api_key: str, *, timeout: float = 30.0) -> None:
+        self.connection = Connection(base_url, api_key, timeout=timeout)
+        self.projects = Projects(self.connection)
+        self.environments = Environments(self.connection)
+        self.services = Services(self.connection)
+        self.deployments = Deployments(self.connection)
+        self.releases = Releases(self.connection)
+        self.uploads = Uploads(self.connection)
+        self.variables = Variables(self.connection)
+        self.routes = Routes(self.connection)
+        self.keys = Keys(self.connection)
+        self.registries = Registries(self.connection)
+        self.events = Events(self.connection)
+        self.instance = Instance(self.connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections to the server."""
+        self.connection.close()
+
+    def wait_for_deployment(
+        self,
+        deployment_id: str,
+        *,
+        on_log: OnLog | None = None,
+        on_change: OnChange | None = None,
+        timeout: float | None = None,
+    ) -> Deployment:
+        """The deployment once it is final, its lines and changes passed on as they come; see `client.waiting`."""
+        return wait_for_deployment(self.deployments, deployment_id, on_log=on_log, on_change=on_change, timeout=timeout)

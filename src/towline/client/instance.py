@@ -1,0 +1,66 @@
+"""Calls about the installation: who is calling, API keys, registries, the audit log."""
+
+from towline.client.connection import Call, Connection
+from towline.contract.account import Account
+from towline.contract.audit import AuditList, AuditQuery
+from towline.contract.base import PageQuery
+from towline.contract.keys import KeyCreate, KeyList, NewKey
+from towline.contract.platform import Platform
+from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
+
+
+class Keys:
+    """The caller's API keys."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, query: PageQuery | None = None) -> KeyList:
+        """One page of keys, newest first."""
+        return self._connection.send(Call("keys.list", query=query), KeyList)
+
+    def create(self, key: KeyCreate) -> NewKey:
+        """Create a key; the only answer that shows its value."""
+        return self._connection.send(Call("keys.create", body=key), NewKey)
+
+    def delete(self, key: str) -> None:
+        """Revoke a key."""
+        self._connection.run(Call("keys.delete", {"key": key}))
+
+
+class Registries:
+    """Credentials for image registries."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, query: RegistryQuery | None = None) -> RegistryList:
+        """One page of registries, by host."""
+        return self._connection.send(Call("registries.list", query=query), RegistryList)
+
+    def create(self, registry: RegistryCreate) -> Registry:
+        """Store credentials."""
+        return self._connection.send(Call("registries.create", body=registry), Registry)
+
+    def delete(self, registry: str) -> None:
+        """Delete credentials."""
+        self._connection.run(Call("registries.delete", {"registry": registry}))
+
+
+class Instance:
+    """The installation itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get_platform(self) -> Platform:
+        """What this installation is and how it is reached."""
+        return self._connection.send(Call("platform.get"), Platform)
+
+    def get_account(self) -> Account:
+        """Who is calling."""
+        return self._connection.send(Call("account.get"), Account)
+
+    def list_audit(self, query: AuditQuery | None = None) -> AuditList:
+        """One page of the audit log, newest first."""
+        return self._connection.send(Call("audit.list", query=query), AuditList)

@@ -1,0 +1,58 @@
+"""Calls about projects and their environments."""
+
+from collections.abc import Iterator
+
+from towline.client.connection import Call, Connection
+from towline.contract.base import PageQuery
+from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList
+from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectUpdate
+
+
+class Projects:
+    """Projects; `project` is always an id or a name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, query: PageQuery | None = None) -> ProjectList:
+        """One page of the projects the caller can see."""
+        return self._connection.send(Call("projects.list", query=query), ProjectList)
+
+    def iterate(self) -> Iterator[Project]:
+        """All projects the caller can see."""
+        return self._connection.iterate(Call("projects.list", query=PageQuery(limit=200)), ProjectList)
+
+    def create(self, project: ProjectCreate, *, idempotency_key: str | None = None) -> Project:
+        """Create a project; Conflict when the name is taken."""
+        return self._connection.send(Call("projects.create", body=project, idempotency_key=idempotency_key), Project)
+
+    def get(self, project: str) -> Project:
+        """A project, or NotFound."""
+        return self._connection.send(Call("projects.get", {"project": project}), Project)
+
+    def update(self, project: str, change: ProjectUpdate) -> Project:
+        """Change a project."""
+        return self._connection.send(Call("projects.update", {"project": project}, body=change), Project)
+
+    def delete(self, project: str) -> None:
+        """Delete a project and all that runs in it."""
+        self._connection.run(Call("projects.delete", {"project": project}))
+
+
+class Environments:
+    """Environments of a project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, project: str, query: PageQuery | None = None) -> EnvironmentList:
+        """One page of a project's environments."""
+        return self._connection.send(Call("environments.list", {"project": project}, query=query), EnvironmentList)
+
+    def create(self, project: str, environment: EnvironmentCreate) -> Environment:
+        """Create an environment."""
+        return self._connection.send(Call("environments.create", {"project": project}, body=environment), Environment)
+
+    def delete(self, project: str, environment: str) -> None:
+        """Delete an environment and all that runs in it."""
+        self._connection.run(Call("environments.delete", {"project": project, "environment": environment}))
