@@ -16,7 +16,7 @@ from towline.routing.traefik.router import TraefikRouter
 def traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTraefik]:
     """A Traefik that all tests share; each uses hosts, keys and owners of its own."""
     # Nothing answers there until a test opens a server on that port.
-    platform = PlatformRoutes(host="towline.example.com", api_url=f"http://127.0.0.1:{free_port()}")
+    platform = PlatformRoutes("towline.example.com", f"http://127.0.0.1:{free_port()}", setup_hosts=("localhost",))
     with running_traefik(tmp_path_factory.mktemp("traefik"), platform=platform) as running:
         yield running
 

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +48,7 @@ class Backend:
 
 
 @asynccontextmanager
-async def backend(name: str, *, host: str = "127.0.0.1") -> AsyncGenerator[Backend]:
+async def backend(name: str, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[Backend]:
     """A backend on a free port; leaving ends it gracefully: open requests finish, then connections close."""
     server = Backend(name, "")
 
@@ -65,10 +65,9 @@ async def backend(name: str, *, host: str = "127.0.0.1") -> AsyncGenerator[Backe
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=5)
     await runner.setup()
-    site = web.TCPSite(runner, host, 0)
+    site = web.TCPSite(runner, host, port)
     await site.start()
-    port = runner.addresses[0][1]
-    server.url = f"http://{host}:{port}"
+    server.url = f"http://{host}:{runner.addresses[0][1]}"
     try:
         yield server
     finally:
@@ -85,6 +84,12 @@ class RunningTraefik:
     https_port: int
     internal_port: int
     process_id: int
+
+    @property
+    def platform_port(self) -> int:
+        """Where the platform's API is expected; nothing answers there until a test opens a server."""
+        assert self.options.platform is not None
+        return int(self.options.platform.api_url.rpartition(":")[2])
 
     def url(self, path: str = "/", *, tls: bool = False, internal: bool = False) -> str:
         """Address of an entry point on loopback."""
@@ -103,7 +108,7 @@ def running_traefik(
     environment: dict[str, str] | None = None,
     acme_directory_url: str = "",
     acme_challenge: str = "http",
-) -> Iterator[RunningTraefik]:
+) -> Generator[RunningTraefik]:
     """Start Traefik from the wheel in a folder, wait until it listens, end it on leaving."""
     ports = [http_port or free_port(), https_port or free_port(), free_port(), free_port()]
     addresses = [f"127.0.0.1:{port}" for port in ports]
