@@ -3,8 +3,9 @@
 import shutil
 import subprocess
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from towline.builders.dockerfile import DockerfileBuilder
 from towline.values import BuildSpec, Image
 
 DOCKER = "/usr/bin/docker"
-Build = Callable[..., Awaitable[Image]]
+Build = Callable[..., Coroutine[Any, Any, Image]]
 
 
 def docker(*arguments: str, stdin: str | None = None) -> str:

@@ -82,13 +82,16 @@ class BuildKit:
         memory_bytes: int = 0,
         cpus: float = 0,
         total_memory_bytes: int = 0,
+        cgroup_mount: Path = Path("/sys/fs/cgroup"),
     ) -> None:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._docker_cli = docker_cli
         self._docker_host = docker_host
         self._memory_bytes = memory_bytes or machine // 3
         self._cpus = cpus or max(1.0, (os.cpu_count() or 1) / 2)
-        self._watch = StepWatch(docker_host=docker_host, total_memory_bytes=total_memory_bytes or machine * 3 // 4)
+        self._watch = StepWatch(
+            docker_host=docker_host, total_memory_bytes=total_memory_bytes or machine * 3 // 4, top=cgroup_mount
+        )
 
     async def build(self, recipe: Recipe, spec: BuildSpec, *, tag: str, labels: Sequence[str], report: Report) -> Image:
         """Build and return the image; see Builder for the errors."""
@@ -136,14 +139,17 @@ class BuildKit:
 @asynccontextmanager
 async def private_files(recipe: Recipe, spec: BuildSpec) -> AsyncGenerator[BuildFiles]:
     """Write the Dockerfile and the secrets of one build into a folder of its own, in memory where there is one."""
+    folder: Path | None = None
     try:
-        folder = await asyncio.to_thread(_new_folder)
         try:
-            yield await asyncio.to_thread(_write_files, folder, recipe, spec=spec)
-        finally:
+            folder = _new_folder()
+            files = await asyncio.to_thread(_write_files, folder, recipe, spec=spec)
+        except OSError as error:
+            raise DiskFull(f"The files of the build could not be written: {error.strerror}.") from error
+        yield files
+    finally:
+        if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise DiskFull(f"The files of the build could not be written: {error.strerror}.") from error
 
 
 def _new_folder() -> Path:
@@ -156,7 +162,7 @@ def _write_files(folder: Path, recipe: Recipe, *, spec: BuildSpec) -> BuildFiles
     for number, (name, value) in enumerate(spec.secrets.items()):
         secrets[name] = folder / f"secret-{number}"
         secrets[name].touch(mode=0o600)
-        secrets[name].write_text(value)
+        secrets[name].write_bytes(value.encode())
     dockerfile = recipe.dockerfile or folder / "recipe" / "Dockerfile"
     if recipe.dockerfile is None:
         dockerfile.parent.mkdir()
@@ -181,11 +187,22 @@ def _marked(spec: BuildSpec, build: LimitedBuild, *, dockerfile: Path) -> BuildS
 
 
 def _check(spec: BuildSpec) -> None:
-    for field, names in (("arguments", spec.arguments), ("secrets", spec.secrets)):
-        for name in names:
-            if not _NAME.fullmatch(name):
-                raise InvalidInput(f"{name!r} is not a name for build {field}: use letters, digits and _.", field=field)
-    if any("\0" in text for text in [*spec.arguments.values(), spec.target or ""]):
-        raise InvalidInput("A build argument or target contains a zero byte.", field="arguments")
     if spec.timeout <= timedelta():
         raise InvalidInput("The time limit of a build must be more than nothing.", field="timeout")
+    _check_text("target", spec.target or "")
+    _check_text("dockerfile", spec.dockerfile or "", limit=2**20)
+    for field, values in (("arguments", spec.arguments), ("secrets", spec.secrets)):
+        for name, value in values.items():
+            if not _NAME.fullmatch(name):
+                raise InvalidInput(f"{name!r} is not a name for build {field}: use letters, digits and _.", field=field)
+            _check_text(field, value)
+
+
+def _check_text(field: str, text: str, *, limit: int = 100_000) -> None:
+    """Refuse what no argument, environment or file can carry; Linux bounds one argument to 128 kB (execve(2))."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{field} contains text that is not valid Unicode.", field=field) from error
+    if size > limit or "\0" in text:
+        raise InvalidInput(f"{field} contains a zero byte or more than {limit} bytes.", field=field)

@@ -26,24 +26,22 @@ class StepLimits:
 
 @dataclass(frozen=True, slots=True)
 class StepRoot:
-    """A folder whose children that begin with `prefix` are build steps.
+    """A folder whose children with `infix` in their names are build steps; an empty one means that all are.
 
-    `memory`, `cpu` and `pids` are the same folder in each controller's tree (all equal in version 2). `is_exclusive`
-    says that nothing but build steps is found there, so that a child nobody claims may be limited too.
+    `memory`, `cpu` and `pids` are the same folder in each controller's tree (all equal in version 2).
     """
 
     memory: Path
     cpu: Path
     pids: Path
     version: int
-    prefix: str = ""
-    is_exclusive: bool = True
+    infix: str = ""
 
     def list_steps(self) -> set[str]:
         """Names of the steps running now."""
         try:
             with os.scandir(self.memory) as entries:
-                return {entry.name for entry in entries if entry.name.startswith(self.prefix) and entry.is_dir()}
+                return {entry.name for entry in entries if self.infix in entry.name and entry.is_dir()}
         except OSError:
             return set()
 
@@ -51,17 +49,18 @@ class StepRoot:
 def find_step_roots(top: Path) -> list[StepRoot]:
     """Every place below the cgroup mount `top` where steps may appear; empty until the daemon ran its first step.
 
-    dockerd with the cgroupfs driver: `docker/buildkit/ID` (or under its --cgroup-parent); with the systemd driver:
-    `system.slice/docker-ID.scope`, beside ordinary containers, or `system.slice:docker:ID` at the top.
+    dockerd with the cgroupfs driver uses `docker/buildkit/ID` (or its --cgroup-parent instead of `docker`), with the
+    systemd driver `system.slice/system.slice:docker:ID` (moby issue 45796: the colons are taken literally).
     """
     version = 2 if (top / "cgroup.controllers").exists() else 1
     memory = top if version == 2 else top / "memory"
-    found = [_root(top, folder.relative_to(memory), version=version) for folder in _buildkit_folders(memory)]
-    if any(name.startswith("system.slice:docker:") for name in _names(memory)):
-        found.append(_root(top, Path(), version=version, prefix="system.slice:docker:"))
+    found = [
+        _root(top, folder.relative_to(memory), version=version)
+        for folder in [*memory.glob("buildkit"), *memory.glob("*/buildkit")]
+    ]
     if (memory / "system.slice").is_dir():
-        slice_root = _root(top, Path("system.slice"), version=version, prefix="docker-", is_exclusive=False)
-        found.append(slice_root)
+        places = (Path(), Path("system.slice"))
+        found += [_root(top, place, version=version, infix=".slice:docker:") for place in places]
     return found
 
 
@@ -137,20 +136,9 @@ def read_number(path: Path) -> int:
         return _UNLIMITED
 
 
-def _buildkit_folders(memory: Path) -> list[Path]:
-    return [*memory.glob("buildkit"), *memory.glob("*/buildkit")]
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError:
-        return []
-
-
-def _root(top: Path, relative: Path, *, version: int, prefix: str = "", is_exclusive: bool = True) -> StepRoot:
+def _root(top: Path, relative: Path, *, version: int, infix: str = "") -> StepRoot:
     places = [top / relative] * 3 if version == 2 else [top / name / relative for name in ("memory", "cpu", "pids")]
-    return StepRoot(*places, version=version, prefix=prefix, is_exclusive=is_exclusive)
+    return StepRoot(*places, version=version, infix=infix)
 
 
 def _write(path: Path, text: str) -> bool:

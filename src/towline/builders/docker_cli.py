@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from towline.errors import TowlineError, Unavailable
@@ -91,9 +91,9 @@ async def _probe_all(candidates: Sequence[str], docker_host: str) -> DockerCli:
     for path in candidates:
         found = await _probe(path, docker_host)
         if isinstance(found, DockerCli):
-            after = f" after {'; '.join(refusals)}" if refusals else ""
+            why = f"; not used: {', '.join(refusals)}" if refusals else ""
             how = "buildx plugin" if found.has_buildx else "built-in BuildKit"
-            return DockerCli(path, found.version, found.has_buildx, f"{path} {found.version} ({how}){after}")
+            return replace(found, reason=f"{path} {found.version} ({how}{why})")
         refusals.append(f"{path} {found}")
     raise Unavailable(
         f"No docker program here can build: {'; '.join(refusals)}.",

@@ -31,7 +31,7 @@ _MARKER: Final = re.compile(rb"towline-([0-9a-f]+)-(\d+)-(\d+)\.invalid")
 _POLL_SECONDS: Final = 0.02
 _CLAIM_TRIES: Final = 50
 _LOWER_TRIES: Final = 5
-_ROOTS_EVERY: Final = 50
+_ROOTS_EVERY: Final = 10
 
 
 @dataclass(slots=True)
@@ -130,15 +130,14 @@ class StepWatch:
         widest = max((build.limits.memory_bytes for build in self._running.values()), default=0)
         total = max(self.total_memory_bytes, widest)
         for root in self._roots:
-            if total and root.is_exclusive and not root.prefix and memory_limit(root) != total:
+            if total and not root.infix and memory_limit(root) != total:
                 write_memory_limit(root, "", total)
 
     def _notice(self) -> None:
         """Learn of new and gone steps, and of kills in the known ones; a few small reads, so not in a thread."""
         seen = {root.memory / name: (root, name) for root in self._roots for name in root.list_steps()}
-        self._steps = {
-            path: self._steps.get(path) or _Step(root=root, name=name) for path, (root, name) in seen.items()
-        }
+        known = self._steps
+        self._steps = {path: known.get(path) or _Step(root=root, name=name) for path, (root, name) in seen.items()}
         for step in self._steps.values():
             build = self._running.get(step.build_id)
             if build and not build.is_out_of_memory and count_kills(step.root, step.name):
@@ -149,10 +148,10 @@ class StepWatch:
             self._settle(step)
 
     def _settle(self, step: _Step) -> None:
-        """Put on the limits the step's marker tells, the widest ones until it shows, and none if it is no step."""
+        """Put on the limits the step's marker tells, and the widest ones until it shows."""
         step.tries += 1
         claim = self._read_claim(step)
-        if claim is None and (step.tries == 1 or step.is_settled) and step.root.is_exclusive:
+        if claim is None and step.tries == 1:
             write_step_limits(step.root, step.name, self._widest())
         if claim is None:
             step.is_settled = step.tries >= _CLAIM_TRIES
