@@ -4,20 +4,17 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.routing.servers import Backend, RunningTraefik, backend, free_port, running_traefik
+from tests.routing.servers import Backend, RunningTraefik, backend, running_traefik
 
 from towline.routing.base import Router
 from towline.routing.memory import MemoryRouter
-from towline.routing.traefik.options import PlatformRoutes
 from towline.routing.traefik.router import TraefikRouter
 
 
 @pytest.fixture(scope="session")
 def traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTraefik]:
     """A Traefik that all tests share; each uses hosts, keys and owners of its own."""
-    # Nothing answers there until a test opens a server on that port.
-    platform = PlatformRoutes("towline.example.com", f"http://127.0.0.1:{free_port()}", setup_hosts=("localhost",))
-    with running_traefik(tmp_path_factory.mktemp("traefik"), platform=platform) as running:
+    with running_traefik(tmp_path_factory.mktemp("traefik")) as running:
         yield running
 
 

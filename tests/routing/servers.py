@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -88,7 +89,6 @@ class RunningTraefik:
     @property
     def platform_port(self) -> int:
         """Where the platform's API is expected; nothing answers there until a test opens a server."""
-        assert self.options.platform is not None
         return int(self.options.platform.api_url.rpartition(":")[2])
 
     def url(self, path: str = "/", *, tls: bool = False, internal: bool = False) -> str:
@@ -102,7 +102,6 @@ class RunningTraefik:
 def running_traefik(
     folder: Path,
     *,
-    platform: PlatformRoutes | None = None,
     http_port: int = 0,
     https_port: int = 0,
     environment: dict[str, str] | None = None,
@@ -133,7 +132,8 @@ def running_traefik(
         api_url=f"http://{addresses[3]}",
         api_password=PASSWORD,
         https_port=ports[1],
-        platform=platform,
+        # Nothing answers there until a test opens a server on that port.
+        platform=PlatformRoutes("towline.example.com", f"http://127.0.0.1:{free_port()}", setup_hosts=("localhost",)),
         log_file=folder / "traefik.log",
         acme_storage=folder / "acme.json",
         acme_email="ops@example.com" if acme_directory_url else "",
@@ -176,3 +176,16 @@ async def get(
         ) as response,
     ):
         return response.status, await response.text(), {key.lower(): value for key, value in response.headers.items()}
+
+
+def served_certificate(running: RunningTraefik, host: str) -> str:
+    """The certificate that Traefik shows for a host, as PEM."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", running.https_port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        found = encrypted.getpeercert(binary_form=True)
+    assert found is not None
+    return ssl.DER_cert_to_PEM_cert(found)

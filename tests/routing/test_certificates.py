@@ -1,7 +1,5 @@
 """The user's own certificates, and why there is none."""
 
-import socket
-import ssl
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +11,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from tests.routing.servers import RunningTraefik, wait_until
+from tests.routing.servers import RunningTraefik, served_certificate, wait_until
 
 from towline.errors import InvalidInput
 from towline.routing.traefik.certificates import certificate_config, certificate_file
 from towline.routing.traefik.files import RouteFiles
-from towline.routing.traefik.options import TraefikOptions
+from towline.routing.traefik.options import PlatformRoutes, TraefikOptions
 from towline.routing.traefik.problems import explain, find_certificate_problem, find_refusal
 from towline.routing.traefik.router import TraefikRouter
 
@@ -41,19 +39,6 @@ def make_pair(*names: str, days: int = 5) -> tuple[str, str]:
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
-
-
-def served_certificate(running: RunningTraefik, host: str) -> str:
-    """The certificate that Traefik shows for a host, as PEM."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", running.https_port), timeout=5) as plain,
-        context.wrap_socket(plain, server_hostname=host) as encrypted,
-    ):
-        found = encrypted.getpeercert(binary_form=True)
-    assert found is not None
-    return ssl.DER_cert_to_PEM_cert(found)
 
 
 async def test_traefik_serves_the_users_certificate_and_its_replacement(
@@ -106,6 +91,7 @@ def options_in(folder: Path, *, acme_email: str = "ops@example.com", addresses: 
         folder / "routes",
         "http://127.0.0.1:9",
         "a-random-password-of-tests",
+        PlatformRoutes("towline.example.com", "http://127.0.0.1:9"),
         log_file=folder / "traefik.log",
         acme_storage=folder / "acme.json",
         acme_email=acme_email,

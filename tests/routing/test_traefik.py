@@ -2,13 +2,14 @@
 
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.routing.servers import Backend, RunningTraefik, backend, get
 
 from towline.errors import RouterUnavailable
-from towline.routing.traefik.options import TraefikOptions
+from towline.routing.traefik.api import TraefikApi
 from towline.routing.traefik.router import TraefikRouter
 from towline.values import Middlewares, Route
 
@@ -201,11 +202,11 @@ async def test_an_app_cannot_take_the_platforms_host(
 async def test_traefiks_api_answers_nobody_without_the_password(traefik: RunningTraefik, router: TraefikRouter) -> None:
     url = f"{traefik.options.api_url}/api/rawdata"
     assert (await get(url, "127.0.0.1"))[0] == 401
-    wrong = TraefikOptions(traefik.options.routes_dir, traefik.options.api_url, "wrong password of it")
-    other = TraefikRouter(wrong)
-    async with other.session():
-        with pytest.raises(RouterUnavailable, match="401"):
-            await other.ping()
+    other = TraefikApi(traefik.options.api_url, "another password of it")
+    other.open()
+    with pytest.raises(RouterUnavailable, match="401"):
+        await other.get_version()
+    await other.close()
 
 
 async def test_an_equal_list_is_not_written_again_and_files_are_private(
@@ -222,8 +223,7 @@ async def test_an_equal_list_is_not_written_again_and_files_are_private(
 
 
 async def test_no_traefik_means_unavailable_within_the_timeout_and_the_list_is_kept(traefik: RunningTraefik) -> None:
-    nowhere = TraefikOptions(traefik.options.routes_dir, "http://127.0.0.1:9", traefik.options.api_password)
-    router = TraefikRouter(nowhere)
+    router = TraefikRouter(replace(traefik.options, api_url="http://127.0.0.1:9"))
     async with router.session():
         await router.publish("env_9", [a_route("http://127.0.0.1:9")])
         with pytest.raises(RouterUnavailable, match="does not answer"):

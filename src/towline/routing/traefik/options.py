@@ -23,17 +23,16 @@ class PlatformRoutes:
 class TraefikOptions:
     """Where Traefik is and what it was started with.
 
-    `routes_dir` is the folder it watches; the folder's parent must be on the same file system and writable.
-    `api_url` is the loopback address of its API. `https_port` is the one visitors see. `log_file` (JSON) and
-    `acme_storage` are read to explain certificates; `public_addresses` are this machine's own, to compare DNS with
-    (empty: not compared). Without `platform` unknown hosts get Traefik's own 404 and the API answers nobody.
-    """
+     `routes_dir` is the folder it watches; the folder's parent must be on the same file system and writable.
+     `api_url` is the loopback address of its API. `https_port` is the one visitors see. `log_file` (JSON) and
+     `acme_storage` are read to explain certificates; `public_addresses` are this machine's own, to compare DNS with
+    XX"""
 
     routes_dir: Path
     api_url: str
     api_password: str = field(repr=False)
+    platform: PlatformRoutes
     https_port: int = 443
-    platform: PlatformRoutes | None = None
     log_file: Path | None = None
     acme_storage: Path | None = None
     acme_email: str = ""

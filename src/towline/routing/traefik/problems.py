@@ -45,7 +45,7 @@ def find_refusal(host: str, log_file: Path) -> str:
 def explain(error: str) -> str:
     """The authority's own words out of lego's error text, which names the host, problem type and URLs before them."""
     detail = " ".join(error.rsplit(" :: ", 1)[-1].split())
-    short = detail.partition(", url: ")[0].strip(" ,\n")
+    short = detail.partition(", url: ")[0].strip(" ,\n]")
     return (short[:400] or "no reason given").rstrip(".") + "."
 
 

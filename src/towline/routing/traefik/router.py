@@ -110,17 +110,14 @@ class TraefikRouter(Router):
 
     async def _publish_platform(self) -> None:
         options = self._options
-        if options.platform is not None:
-            config = platform_routes_config(
-                options.platform, api_password=options.api_password, https_port=options.https_port
-            )
-            await asyncio.to_thread(self._files.put, _PLATFORM_FILE, render(config))
+        config = platform_routes_config(
+            options.platform, api_password=options.api_password, https_port=options.https_port
+        )
+        await asyncio.to_thread(self._files.put, _PLATFORM_FILE, render(config))
 
     def _render(self, owner: str, routes: Sequence[Route]) -> bytes | None:
-        platform = self._options.platform
-        config = traefik_config(
-            owner, routes, https_port=self._options.https_port, pages_url=platform.api_url if platform else ""
-        )
+        options = self._options
+        config = traefik_config(owner, routes, https_port=options.https_port, pages_url=options.platform.api_url)
         return render(config) if routes else None
 
     async def _find_difference(self, owner: str, routes: Sequence[Route]) -> str:
