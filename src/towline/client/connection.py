@@ -175,6 +175,6 @@ def _checked_base_url(value: str) -> str:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
         raise InvalidInput(f"{value!r} is not an address such as https://towline.example.com.", field="url") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not parsed.host or "%" in parsed.host:
         raise InvalidInput(f"{value!r} is not an address such as https://towline.example.com.", field="url")
     return url

@@ -80,7 +80,16 @@ class Event(Model):
         examples=["deployment.progress"],
     )
     at: datetime = Field(description="When it became true.")
-    project_id: str = Field(default="", alias="projectId", description="Id of the project.")
-    service_id: str = Field(default="", alias="serviceId", description="Id of the service.")
-    deployment_id: str = Field(default="", alias="deploymentId", description="Id of the deployment.")
+    project_id: str = Field(
+        default="", validation_alias="projectId", serialization_alias="projectId", description="Id of the project."
+    )
+    service_id: str = Field(
+        default="", validation_alias="serviceId", serialization_alias="serviceId", description="Id of the service."
+    )
+    deployment_id: str = Field(
+        default="",
+        validation_alias="deploymentId",
+        serialization_alias="deploymentId",
+        description="Id of the deployment.",
+    )
     data: EventDetail = Field(default=EventDetail(), description="What it says.")
