@@ -47,7 +47,8 @@ class TestOrchestrator:
         status = await bench.orchestrator.get_status(one.workload_id)
         assert status.instances == (first,)
         assert status.running == 1
-        assert [instance.id for instance in await bench.orchestrator.list_instances()] == [first.id, second.id]
+        listed = [instance.id for instance in await bench.orchestrator.list_instances()]
+        assert listed == sorted([first.id, second.id])
 
     async def test_a_missing_image_is_said_and_leaves_nothing(self, bench: Bench) -> None:
         with pytest.raises(ImageNotFound):

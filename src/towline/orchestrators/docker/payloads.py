@@ -117,8 +117,9 @@ def _mount(volume: VolumeMount, *, owner: str) -> Document:
 
 
 def _release_labels(spec: RunSpec, *, installation_id: str) -> dict[str, str]:
+    free = {name: value for name, value in spec.labels.items() if name not in {INSTANCE_LABEL, COMMAND_LABEL}}
     return {
-        **spec.labels,
+        **free,
         OWNER_LABEL: installation_id,
         WORKLOAD_LABEL: spec.workload_id,
         RELEASE_LABEL: spec.release_id,

@@ -9,7 +9,7 @@ from typing import Final
 from towline.errors import DiskFull, ImageNotFound, InvalidInput, SourceUnavailable, TowlineError
 from towline.values import Credential
 
-_NAME: Final = r"(?:[a-zA-Z0-9.-]+(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
+_NAME: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
 _TAG: Final = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
 _REFERENCE: Final = re.compile(rf"(?P<name>{_NAME})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?")
@@ -45,7 +45,7 @@ def is_image_id(text: str) -> bool:
 def parse_reference(text: str) -> Reference:
     """`[host/]name[:tag][@digest]`; InvalidInput for anything else."""
     match = _REFERENCE.fullmatch(text)
-    if match is None or len(text) > 512:
+    if match is None or ".." in text or len(text) > 512:
         raise InvalidInput(
             f"The image {text!r} is not a reference such as registry.example.com/app:1.2.", field="image"
         )
