@@ -1,0 +1,133 @@
+"""Periodic work that one process at a time does: relay, reconciliation, health, run logs, clean-up."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from towline.actions.events import relay_events
+from towline.actions.health import check_all
+from towline.actions.janitor import clean_up
+from towline.actions.platform import Platform
+from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
+from towline.actions.run_logs import RunLogs
+from towline.errors import OrchestratorUnavailable, TowlineError, Unavailable
+
+_LOCK = 7_420_003
+_TRY_SECONDS = 2.0
+_HOLD_SECONDS = 5.0
+_ENGINE_RETRY_SECONDS = 0.5
+_CLEAN_UP_EVERY = timedelta(minutes=10)
+_log = logging.getLogger(__name__)
+
+
+async def conduct(platform: Platform) -> None:
+    """Do the periodic work whenever this process holds the lock; runs until cancelled."""
+    while True:
+        try:
+            await _conduct_while_locked(platform)
+        except* TowlineError as errors:
+            _log.warning("The periodic work begins again: %s", errors.exceptions[0])
+        await asyncio.sleep(_TRY_SECONDS)
+
+
+async def _conduct_while_locked(platform: Platform) -> None:
+    async with platform.database.connection() as connection:
+        if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+            return
+
+        async def hold() -> None:
+            while True:
+                await asyncio.sleep(_HOLD_SECONDS)
+                await connection.execute(text("SELECT 1"))
+
+        try:
+            await _run_roles(platform, hold)
+        finally:
+            await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+
+
+async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) -> None:
+    settings = platform.settings
+    async with RunLogs(platform) as logs, asyncio.TaskGroup() as roles:
+
+        async def sweep() -> None:
+            await reconcile_all(platform)
+            await logs.follow_all()
+
+        roles.create_task(_as_coroutine(hold), name="hold")
+        roles.create_task(relay_events(platform), name="relay")
+        roles.create_task(_every(settings.sweep_interval, sweep), name="sweep")
+        roles.create_task(_every(settings.health_interval, lambda: check_all(platform)), name="health")
+        roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
+        roles.create_task(_watch_engine(platform, logs), name="engine")
+        roles.create_task(_answer_bell(platform), name="bell")
+
+
+async def _as_coroutine(call: Callable[[], Awaitable[None]]) -> None:
+    await call()
+
+
+async def _every(
+    interval: timedelta, action: Callable[[], Awaitable[object]], *, first: timedelta = timedelta()
+) -> None:
+    """Repeat an action; what is expected to fail now and then is logged and tried again at the next turn."""
+    await asyncio.sleep(first.total_seconds())
+    while True:
+        try:
+            await action()
+        except Unavailable as error:
+            _log.warning("%s", error)
+        except TowlineError as error:
+            _log.warning("%s %s", error, error.hint)
+        await asyncio.sleep(interval.total_seconds())
+
+
+async def _watch_engine(platform: Platform, logs: RunLogs) -> None:
+    """Route away from an instance the moment it dies; look at its workload again when it starts."""
+    while True:
+        try:
+            await reconcile_all(platform)
+            await logs.follow_all()
+            async for event in platform.orchestrator.follow_events():
+                if event.kind in {"die", "oom"}:
+                    await _on_death(platform, event.instance_id)
+                elif event.kind == "start":
+                    await _on_start(platform, logs, workload_id=event.workload_id, instance_id=event.instance_id)
+        except OrchestratorUnavailable as error:
+            _log.warning("%s", error)
+        except Unavailable as error:
+            _log.warning("%s", error)
+        await asyncio.sleep(_ENGINE_RETRY_SECONDS)
+
+
+async def _on_death(platform: Platform, instance_id: str) -> None:
+    workload_id = await unroute(platform, instance_id)
+    if workload_id:
+        await platform.bell.ring(f"reconcile {workload_id}")
+
+
+async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, instance_id: str) -> None:
+    status = await platform.orchestrator.get_status(workload_id)
+    for instance in status.instances:
+        if instance.id == instance_id:
+            logs.follow(instance)
+    await platform.bell.ring(f"reconcile {workload_id}")
+
+
+async def _answer_bell(platform: Platform) -> None:
+    """Reconcile what rings, each workload one after the other, different ones side by side."""
+    running: dict[str, asyncio.Task[None]] = {}
+    async with platform.bell.listen() as ringing:
+        while True:
+            name = await ringing.wait(timeout=60)
+            verb, _, workload_id = name.partition(" ")
+            if verb != "reconcile":
+                continue
+            running = {key: task for key, task in running.items() if not task.done()}
+            if not workload_id:
+                await reconcile_all(platform)
+            elif workload_id not in running:
+                running[workload_id] = asyncio.create_task(reconcile_quietly(platform, workload_id))

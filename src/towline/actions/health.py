@@ -1,0 +1,138 @@
+"""The health monitor: every running workload at each interval; history kept, an event on each change."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from towline.actions.events import emit
+from towline.actions.platform import Platform
+from towline.actions.probing import Prober, Target
+from towline.actions.settings import run_settings
+from towline.models.base import utc_now
+from towline.models.deployments import Release
+from towline.models.history import HealthCheck as HealthCheckRow
+from towline.models.services import Instance as InstanceRow
+from towline.models.services import Workload
+from towline.values import HealthCheck, HealthStatus, Instance, InstanceState
+
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one look at a workload found."""
+
+    workload: Workload
+    status: HealthStatus
+    response_ms: float | None
+    error: str
+
+
+def verdict_of(workload: Workload, checks: Sequence[HealthCheck]) -> Verdict:
+    """Healthy when every wanted instance is, unhealthy when none is, degraded between."""
+    healthy = [check for check in checks if check.status is HealthStatus.HEALTHY]
+    times = [check.response_time.total_seconds() * 1000 for check in healthy if check.response_time is not None]
+    response_ms = round(sum(times) / len(times), 2) if times else None
+    error = next((check.error for check in checks if check.error), "")
+    if not healthy:
+        return Verdict(workload, HealthStatus.UNHEALTHY, None, error or workload.health_error or "No instance runs.")
+    if len(healthy) < workload.replicas:
+        problem = error or f"{len(healthy)} of {workload.replicas} instances run."
+        return Verdict(workload, HealthStatus.DEGRADED, response_ms, problem)
+    return Verdict(workload, HealthStatus.HEALTHY, response_ms, "")
+
+
+async def check_all(platform: Platform) -> int:
+    """Check every running workload once; return how many that were."""
+    async with platform.database.transaction() as work:
+        query = (
+            select(Workload, Release)
+            .join(Release, Release.id == Workload.release_id)
+            .where(Workload.wanted == "running", Workload.replicas > 0)
+        )
+        workloads = [(workload, release) for workload, release in await work.session.execute(query)]
+        rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.is_routed))
+        ports = {row.id: row.port for row in rows}
+    if not workloads:
+        return 0
+    instances: dict[str, list[Instance]] = {}
+    for instance in await platform.orchestrator.list_instances():
+        if instance.id in ports:
+            instances.setdefault(instance.workload_id, []).append(instance)
+    limit = asyncio.Semaphore(_AT_ONCE)
+    verdicts = await asyncio.gather(
+        *(
+            _check_workload(platform, limit, workload, release, instances.get(workload.id, []), ports)
+            for workload, release in workloads
+        )
+    )
+    await _store(platform, verdicts)
+    return len(verdicts)
+
+
+async def _check_workload(
+    platform: Platform,
+    limit: asyncio.Semaphore,
+    workload: Workload,
+    release: Release,
+    instances: Sequence[Instance],
+    ports: dict[str, int | None],
+) -> Verdict:
+    prober, settings = Prober(platform.orchestrator), run_settings(release.run)
+
+    async def check(instance: Instance) -> HealthCheck:
+        port = ports[instance.id]
+        probe = settings.probe(platform.settings, port=port, has_healthcheck=release.has_healthcheck)
+        if instance.state is not InstanceState.RUNNING:
+            return HealthCheck(HealthStatus.UNHEALTHY, utc_now(), error=f"{instance.name} is not running.")
+        async with limit:
+            return await prober.check(instance, Target(probe, port))
+
+    return verdict_of(workload, await asyncio.gather(*(check(instance) for instance in instances)))
+
+
+async def _store(platform: Platform, verdicts: Sequence[Verdict]) -> None:
+    now = utc_now()
+    rows: list[dict[str, Any]] = [
+        {
+            "workload_id": verdict.workload.id,
+            "checked_at": now,
+            "status": verdict.status.value,
+            "response_ms": verdict.response_ms,
+            "error": verdict.error,
+        }
+        for verdict in verdicts
+    ]
+    async with platform.database.transaction() as work:
+        await work.session.execute(insert(HealthCheckRow), rows)
+        updates = [
+            {"id": row["workload_id"], "health": row["status"], "health_error": row["error"], "health_at": now}
+            | {"response_ms": row["response_ms"]}
+            for row in rows
+        ]
+        await work.session.execute(update(Workload), updates)
+        for verdict in verdicts:
+            _tell_change(platform, work, verdict)
+
+
+def _tell_change(platform: Platform, work: Any, verdict: Verdict) -> None:
+    workload = verdict.workload
+    if workload.health == verdict.status:
+        return
+    emit(
+        platform,
+        work,
+        "service.health",
+        project_id=workload.project_id,
+        service_id=workload.service_id,
+        data={
+            "status": verdict.status.value,
+            "was": workload.health,
+            "error": verdict.error,
+            "responseMs": verdict.response_ms,
+            "environmentId": workload.environment_id,
+        },
+    )

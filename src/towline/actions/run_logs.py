@@ -1,0 +1,112 @@
+"""Run logs: every line every instance prints, followed while it lives and kept after it is gone."""
+
+import asyncio
+import contextlib
+import logging
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import select
+
+from towline.actions.logs import LogWriter
+from towline.actions.masking import Masker
+from towline.actions.platform import Platform
+from towline.actions.variables import open_variables
+from towline.errors import TowlineError, Unavailable
+from towline.models.deployments import Release
+from towline.models.history import Log, LogLine
+from towline.models.services import Workload
+from towline.values import Instance, InstanceState
+
+_RECENT_LINES = 5000
+_log = logging.getLogger(__name__)
+
+
+class RunLogs:
+    """Follows the output of all instances of this installation; one writer per workload, one task per instance."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._writers: dict[str, LogWriter] = {}
+        self._followers: dict[str, asyncio.Task[None]] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._followers.values():
+            task.cancel()
+        if self._followers:
+            await asyncio.wait(self._followers.values())
+        await self._stack.aclose()
+
+    async def follow_all(self) -> None:
+        """Begin to follow every instance that is not followed yet."""
+        for instance in await self._platform.orchestrator.list_instances():
+            self.follow(instance)
+
+    def follow(self, instance: Instance) -> None:
+        """Follow one instance unless that is already so; an exited one is read to its end once."""
+        key = f"{instance.id} {instance.started_at}"
+        if key in self._followers or instance.state is InstanceState.STARTING:
+            return
+        for old in [known for known, task in self._followers.items() if task.done()]:
+            if not old.startswith(instance.id):
+                self._followers.pop(old)
+        self._followers[key] = asyncio.create_task(self._follow(instance), name=f"run log {instance.name}")
+
+    async def wait_until_read(self, instance_id: str, *, timeout: float) -> None:
+        """Give the follower of a stopped instance time to read its last lines."""
+        tasks = [task for key, task in self._followers.items() if key.startswith(instance_id)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
+    async def _follow(self, instance: Instance) -> None:
+        with contextlib.suppress(Unavailable):
+            writer = await self._get_writer(instance)
+            if writer is None:
+                return
+            since = await self._last_line_at(instance)
+            try:
+                async for entry in self._platform.orchestrator.follow_logs(instance, since=since):
+                    if since is None or entry.at > since:
+                        await writer.write(
+                            entry.message,
+                            stream=entry.stream,
+                            level=entry.level,
+                            instance_id=instance.id,
+                            at=entry.at,
+                        )
+            except TowlineError as error:
+                _log.info("The log of %s ended: %s", instance.name, error)
+
+    async def _get_writer(self, instance: Instance) -> LogWriter | None:
+        async with self._platform.database.transaction() as work:
+            workload = await work.session.get(Workload, instance.workload_id)
+            release = await work.session.get(Release, instance.release_id)
+        if workload is None:
+            return None
+        writer = self._writers.get(workload.id)
+        if writer is None:
+            writer = LogWriter(self._platform, workload.id, project_id=workload.project_id, masker=Masker())
+            self._writers[workload.id] = writer
+            await self._stack.enter_async_context(writer)
+        if release is not None:
+            _, secrets = open_variables(self._platform, release.variables, release_id=release.id)
+            writer.masker.add(secrets)
+        return writer
+
+    async def _last_line_at(self, instance: Instance) -> datetime | None:
+        log_id = select(Log.id).where(Log.owner_id == instance.workload_id).scalar_subquery()
+        recent = (
+            select(LogLine.at, LogLine.instance_id)
+            .where(LogLine.log_id == log_id)
+            .order_by(LogLine.sequence.desc())
+            .limit(_RECENT_LINES)
+            .subquery()
+        )
+        statement: Any = select(recent.c.at).where(recent.c.instance_id == instance.id).order_by(recent.c.at.desc())
+        async with self._platform.database.transaction() as work:
+            return await work.session.scalar(statement.limit(1))

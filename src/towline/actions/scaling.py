@@ -1,0 +1,81 @@
+"""Scaling, stopping, starting: the wanted state is written here, the reconciler brings it about."""
+
+from sqlalchemy import update
+
+from towline.actions.deployments.requests import DeploymentRequest, lock_workload, request_deployment
+from towline.actions.events import emit
+from towline.actions.platform import Platform
+from towline.errors import Conflict
+from towline.infra.database import Work
+from towline.models.deployments import Deployment
+from towline.models.projects import Environment, Project
+from towline.models.services import Service, Workload
+from towline.values import Trigger
+
+
+async def scale_workload(
+    platform: Platform,
+    work: Work,
+    *,
+    project: Project,
+    service: Service,
+    environment: Environment,
+    replicas: int,
+) -> Workload:
+    """Want this many instances from now on; started beside, or drained and stopped, without a failed request."""
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    workload.replicas = replicas
+    _changed(platform, work, workload, "service.scaled", replicas=replicas)
+    return workload
+
+
+async def stop_workload(
+    platform: Platform, work: Work, *, project: Project, service: Service, environment: Environment
+) -> Workload:
+    """Want no instance until it is started or deployed again."""
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    workload.wanted = "stopped"
+    _changed(platform, work, workload, "service.stopped")
+    return workload
+
+
+async def start_workload(
+    platform: Platform, work: Work, *, project: Project, service: Service, environment: Environment
+) -> Workload:
+    """Want the wanted number of instances again; Conflict when nothing was ever deployed."""
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    _check_deployed(workload, service)
+    await work.session.execute(
+        update(Workload).where(Workload.id == workload.id).values(restarts=0, next_restart_at=None)
+    )
+    workload.wanted = "running"
+    _changed(platform, work, workload, "service.started")
+    return workload
+
+
+async def restart_workload(
+    platform: Platform,
+    work: Work,
+    *,
+    project: Project,
+    service: Service,
+    environment: Environment,
+    requested_by: str,
+) -> Deployment:
+    """Replace every instance by a new one of the same release, as a deployment: no request fails."""
+    workload = await lock_workload(work, project=project, service=service, environment=environment)
+    _check_deployed(workload, service)
+    request = DeploymentRequest(trigger=Trigger.MANUAL, requested_by=requested_by, rollback_to=workload.release_id)
+    return await request_deployment(
+        platform, work, project=project, service=service, environment=environment, request=request
+    )
+
+
+def _check_deployed(workload: Workload, service: Service) -> None:
+    if workload.release_id is None:
+        raise Conflict(f"{service.name} has never been deployed here.", hint="Deploy it first.")
+
+
+def _changed(platform: Platform, work: Work, workload: Workload, type_: str, **facts: object) -> None:
+    emit(platform, work, type_, project_id=workload.project_id, service_id=workload.service_id, data=dict(facts))
+    work.after_commit(lambda: platform.bell.ring(f"reconcile {workload.id}"))

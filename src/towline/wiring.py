@@ -1,0 +1,115 @@
+"""Wiring: Settings -> Platform; the only file that names concrete adapters."""
+
+import logging
+import socket
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from towline.actions.capacity import BuildSlots, build_cpus, build_memory
+from towline.actions.platform import Platform
+from towline.builders.buildkit import BuildKit
+from towline.builders.dockerfile import DockerfileBuilder
+from towline.config import Settings
+from towline.infra.database import Database
+from towline.infra.queue import Bell
+from towline.infra.secrets import load_secret_box
+from towline.infra.streams import Streams
+from towline.orchestrators.docker.orchestrator import DockerOrchestrator
+from towline.routing.base import Router
+from towline.routing.labels import LabelsRouter
+from towline.routing.traefik.options import PlatformRoutes, TraefikOptions
+from towline.routing.traefik.router import TraefikRouter
+from towline.sources.base import Source
+from towline.sources.custom import CustomSource
+from towline.sources.upload import UploadSource
+from towline.storage.base import Storage
+from towline.storage.local import LocalStorage
+from towline.storage.uploads import LocalUploads
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, *, pool_size: int = 5) -> AsyncGenerator[Platform]:
+    """The platform of one process; its connections are closed on leaving."""
+    database = Database(settings.database_url, pool_size=pool_size)
+    streams = Streams(settings.redis_url)
+    try:
+        yield make_platform(settings, database, streams)
+    finally:
+        await streams.close()
+        await database.close()
+
+
+def make_platform(settings: Settings, database: Database, streams: Streams) -> Platform:
+    """The platform with its real parts."""
+    storage = LocalStorage(settings.artifacts_dir)
+    uploads_dir = settings.data_dir / "uploads"
+    return Platform(
+        settings=settings,
+        database=database,
+        streams=streams,
+        bell=Bell(streams),
+        secrets=load_secret_box(settings.key_file),
+        sources=_sources(settings, storage, uploads_dir),
+        builder=DockerfileBuilder(
+            BuildKit(
+                docker_cli=settings.docker_cli,
+                docker_host=settings.docker_host,
+                memory_bytes=build_memory(settings),
+                cpus=build_cpus(settings),
+                total_memory_bytes=build_memory(settings) * settings.build_concurrency,
+            )
+        ),
+        orchestrator=DockerOrchestrator(
+            docker_host=settings.docker_host,
+            installation_id=settings.installation_id,
+            network_pool=settings.network_pool,
+        ),
+        router=_router(settings),
+        storage=storage,
+        uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
+        build_slots=BuildSlots(settings),
+    )
+
+
+def start_logging(settings: Settings) -> None:
+    """Towline's own log: one line per entry on standard error, which the supervisor keeps."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[str, Source]:
+    scratch = settings.data_dir / "tmp"
+    sources: list[Source] = [
+        UploadSource(storage.store_tree, uploads_dir),
+        CustomSource(storage.store_tree, scratch),
+    ]
+    return {source.kind: source for source in sources}
+
+
+def _router(settings: Settings) -> Router:
+    if settings.routing == "labels":
+        return LabelsRouter()
+    folder = settings.routes_dir.parent
+    host = settings.effective_platform_host
+    has_certificate = bool(settings.acme_email) and not host.endswith("localhost")
+    return TraefikRouter(
+        TraefikOptions(
+            routes_dir=settings.routes_dir,
+            api_url=settings.traefik_api_url,
+            api_password=settings.traefik_api_password.get_secret_value(),
+            platform=PlatformRoutes(
+                host=host,
+                api_url=f"http://127.0.0.1:{settings.api_port}",
+                setup_hosts=tuple({settings.base_domain, "localhost", socket.gethostname().lower()}),
+                certificate="acme" if has_certificate else "default",
+                redirect_to_https=has_certificate,
+            ),
+            https_port=settings.https_port,
+            log_file=folder / "traefik.log",
+            acme_storage=folder / "acme.json",
+            acme_email=settings.acme_email,
+        )
+    )

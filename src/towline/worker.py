@@ -1,0 +1,125 @@
+"""The worker: claims deployments and runs them side by side, and does the periodic work when no other does."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform as machine
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from towline.actions.conduct import conduct
+from towline.actions.deployments.attempt import Attempt, claim_next, expire_dead_leases
+from towline.actions.deployments.pipeline import run_deployment
+from towline.actions.deployments.requests import release_worker_leases
+from towline.actions.platform import Platform, process_started_at
+from towline.config import Settings
+from towline.errors import Unavailable
+from towline.infra.queue import Ringing
+from towline.models.deployments import Deployment
+from towline.wiring import open_platform, start_logging
+
+_RETRY_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker process: as many deployments at once as the settings say."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, Attempt] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled; then let others take over at once."""
+        async with self._platform.orchestrator.session(), self._platform.router.session():
+            conductor = asyncio.create_task(conduct(self._platform), name="conductor")
+            try:
+                await self._claim_for_ever()
+            finally:
+                await self._stop(conductor)
+
+    async def _claim_for_ever(self) -> None:
+        await self._expire_dead_leases()
+        while True:
+            try:
+                async with self._platform.bell.listen() as ringing:
+                    while True:
+                        await self._claim_all()
+                        await self._wait(ringing)
+            except Unavailable as error:
+                _log.warning("The worker waits: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _expire_dead_leases(self) -> None:
+        with contextlib.suppress(Unavailable):
+            await expire_dead_leases(self._platform, host=machine.node(), live_workers=live_workers())
+
+    async def _claim_all(self) -> None:
+        self._running = {key: task for key, task in self._running.items() if not task.done()}
+        while len(self._running) < self._platform.settings.deploy_concurrency:
+            deployment = await claim_next(self._platform)
+            if deployment is None:
+                return
+            task = asyncio.create_task(self._run_one(deployment), name=f"run {deployment.id}")
+            self._running[f"{deployment.id} {deployment.attempt}"] = task
+
+    async def _run_one(self, deployment: Deployment) -> None:
+        try:
+            await run_deployment(self._platform, deployment, self._attempts)
+        except Unavailable as error:
+            _log.warning("Deployment %s is left to another attempt: %s", deployment.id, error)
+        except Exception:
+            _log.exception("Deployment %s could not be ended; another attempt will", deployment.id)
+
+    async def _wait(self, ringing: Ringing) -> None:
+        """Until something was queued or ended; a ring with a deployment's id makes its attempt look at its row."""
+        timeout = min(self._platform.settings.sweep_interval.total_seconds(), 5.0)
+        while name := await ringing.wait(timeout=timeout):
+            if name in self._attempts:
+                self._attempts[name].nudge()
+            if name == "deployments":
+                return
+
+    async def _stop(self, conductor: asyncio.Task[None]) -> None:
+        tasks = [conductor, *self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=10)
+        with contextlib.suppress(Unavailable):
+            await release_worker_leases(self._platform, self._platform.worker_name)
+
+
+def live_workers() -> frozenset[str]:
+    """Names (see Platform.worker_name) of every process of this host that could be a worker."""
+    ids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return frozenset(f"{machine.node()}:{process_id}:{process_started_at(process_id)}" for process_id in ids)
+
+
+async def run_worker(platform: Platform) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(Worker(platform).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    _log.info("Worker %d is ready.", os.getpid())
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _main() -> None:
+    settings = Settings()  # pyright: ignore[reportCallIssue] - every field has a default
+    start_logging(settings)
+    async with open_platform(settings) as platform:
+        await run_worker(platform)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m towline internal worker`: the exit code."""
+    del arguments  # everything comes by TOWLINE_… variables
+    uvloop.run(_main())
+    return 0
