@@ -1,11 +1,13 @@
 """One real Traefik for the whole session, and routers that use it."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.routing.servers import Backend, RunningTraefik, backend, running_traefik
+from tests.routing.servers import Backend, RunningTraefik, backend, running_traefik, wait_until
 
+from towline.errors import RouterUnavailable
 from towline.routing.base import Router
 from towline.routing.memory import MemoryRouter
 from towline.routing.traefik.router import TraefikRouter
@@ -23,6 +25,7 @@ async def router(traefik: RunningTraefik) -> AsyncGenerator[TraefikRouter]:
     """The real router; the routes that a test leaves are removed."""
     router = TraefikRouter(traefik.options)
     async with router.session():
+        await wait_until(lambda: _answers(router))
         yield router
         for owner in await router.list_owners():
             await router.remove(owner)
@@ -33,6 +36,7 @@ async def any_router(request: pytest.FixtureRequest, traefik: RunningTraefik) ->
     """Every router that keeps the contract of publishing."""
     router: Router = TraefikRouter(traefik.options) if request.param == "traefik" else MemoryRouter()
     async with router.session():
+        await wait_until(lambda: _answers(router))
         yield router
         for owner in await router.list_owners():
             await router.remove(owner)
@@ -46,3 +50,10 @@ async def backends() -> AsyncGenerator[tuple[Backend, Backend]]:
             await stack.enter_async_context(backend("old", host="127.0.0.2")),
             await stack.enter_async_context(backend("new", host="127.0.0.3")),
         )
+
+
+async def _answers(router: Router) -> bool:
+    """Traefik takes its very first configuration up a moment after it listens."""
+    with contextlib.suppress(RouterUnavailable):
+        return bool(await router.ping())
+    return False
