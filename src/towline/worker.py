@@ -35,13 +35,18 @@ class Worker:
         self._attempts: dict[str, Attempt] = {}
 
     async def run(self) -> None:
-        """Work until cancelled; then let others take over at once."""
+        """Work until cancelled; then let others take over at once. A defect in the periodic work ends the process."""
         async with self._platform.orchestrator.session(), self._platform.router.session():
-            conductor = asyncio.create_task(conduct(self._platform), name="conductor")
+            doors = [
+                asyncio.create_task(conduct(self._platform), name="conductor"),
+                asyncio.create_task(self._claim_for_ever(), name="claims"),
+            ]
             try:
-                await self._claim_for_ever()
+                done, _ = await asyncio.wait(doors, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             finally:
-                await self._stop(conductor)
+                await self._stop(doors)
 
     async def _claim_for_ever(self) -> None:
         await self._expire_dead_leases()
@@ -85,8 +90,8 @@ class Worker:
             if name == "deployments":
                 return
 
-    async def _stop(self, conductor: asyncio.Task[None]) -> None:
-        tasks = [conductor, *self._running.values()]
+    async def _stop(self, doors: list[asyncio.Task[None]]) -> None:
+        tasks = [*doors, *self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=10)

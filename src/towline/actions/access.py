@@ -118,6 +118,22 @@ def visible_projects(caller: Caller) -> ColumnElement[bool]:
     return and_(Project.deleted_at.is_(None), in_key, Project.id.in_(is_member))
 
 
+def permitted_projects(caller: Caller, permission: Permission) -> ColumnElement[bool]:
+    """The condition that limits a query on projects to those where the caller has a permission of projects.
+
+    Unauthenticated for nobody, Forbidden when the caller's key can have it nowhere.
+    """
+    if not caller.user_id or not caller.has_scope(permission):
+        check(caller, permission, role=Role.OWNER)
+    if caller.is_administrator:
+        return visible_projects(caller)
+    roles = [role.value for role, permissions in ROLE_PERMISSIONS.items() if permission in permissions]
+    mine = select(ProjectCollaborator.project_id).where(
+        ProjectCollaborator.user_id == caller.user_id, ProjectCollaborator.role.in_(roles)
+    )
+    return and_(visible_projects(caller), Project.id.in_(mine))
+
+
 def select_projects(caller: Caller) -> Select[Project, str | None]:
     """Projects the caller may see, with the caller's role in each (None for an administrator without one)."""
     role: ColumnElement[str | None] = ProjectCollaborator.role  # pyright: ignore[reportAssignmentType] - outer join

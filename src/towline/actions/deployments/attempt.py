@@ -134,7 +134,8 @@ class Attempt:
             Deployment.attempt == self.deployment.attempt,
             Deployment.status.in_(RUNNING),
         )
-        statement = update(Deployment).where(mine).values(**values).returning(Deployment)
+        facts = {"attempt": self.deployment.attempt, **values}
+        statement = update(Deployment).where(mine).values(facts).returning(Deployment)
         row = (await work.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
         if row is None:
             self.is_fence_lost = True
