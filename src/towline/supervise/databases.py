@@ -21,12 +21,17 @@ class Databases:
 def prepare_databases(layout: Layout, settings: Mapping[str, str]) -> Databases:
     """Prepare the embedded servers that `settings` (TOWLINE_… variables) do not replace."""
     parts: list[Part] = []
-    database_url = settings.get("TOWLINE_DATABASE_URL", "")
-    redis_url = settings.get("TOWLINE_REDIS_URL", "")
-    if not database_url:
+    if not settings.get("TOWLINE_DATABASE_URL"):
         parts.append(prepare_postgres(layout))
-        database_url = postgres_url(layout.sockets / "postgres")
-    if not redis_url:
+    if not settings.get("TOWLINE_REDIS_URL"):
         parts.append(prepare_valkey(layout))
-        redis_url = valkey_url(layout.sockets / "valkey" / "valkey.sock")
-    return Databases(database_url, redis_url, tuple(parts))
+    return find_databases(layout, settings, parts=tuple(parts))
+
+
+def find_databases(layout: Layout, settings: Mapping[str, str], *, parts: tuple[Part, ...] = ()) -> Databases:
+    """Where the servers answer, without touching anything."""
+    return Databases(
+        settings.get("TOWLINE_DATABASE_URL") or postgres_url(layout.sockets / "postgres"),
+        settings.get("TOWLINE_REDIS_URL") or valkey_url(layout.sockets / "valkey" / "valkey.sock"),
+        parts,
+    )

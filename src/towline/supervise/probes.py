@@ -18,12 +18,22 @@ def answers_redis(socket_path: Path) -> bool:
         return False
 
 
-def answers_http(port: int, path: str, *, host: str = "127.0.0.1", server_name: str = "localhost") -> bool:
-    """Whether GET `path` on a local port is answered with 200."""
+def answers_http(port: int, path: str, *, server_name: str = "localhost") -> bool:
+    """Whether GET `path` on a loopback port is answered with a status below 400."""
+    return 200 <= _http_status(port, path, server_name=server_name) < 400
+
+
+def speaks_http(port: int) -> bool:
+    """Whether something on a loopback port answers HTTP at all."""
+    return _http_status(port, "/", server_name="localhost") > 0
+
+
+def _http_status(port: int, path: str, *, server_name: str) -> int:
     request = f"GET {path} HTTP/1.1\r\nHost: {server_name}\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((host, port), timeout=_PATIENCE_SECONDS) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS) as connection:
             connection.sendall(request.encode())
-            return connection.recv(64).split(b" ")[1:2] == [b"200"]
+            words = connection.recv(64).split(b" ")
     except OSError:
-        return False
+        return 0
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0

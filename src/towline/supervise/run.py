@@ -4,64 +4,89 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from towline.errors import TowlineError
 from towline.supervise.databases import prepare_databases
+from towline.supervise.engine_api import Engine, find_engine_host
+from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout
 from towline.supervise.lock import take_lock
+from towline.supervise.platform_parts import platform_parts, platform_settings, prepare_traefik
+from towline.supervise.reporter import Reporter
 from towline.supervise.status import Status, write_status
 from towline.supervise.supervisor import Supervisor
 
 
+class _Options(argparse.Namespace):
+    data: Path
+    leash: int
+    foreground: bool
+
+
+def run_platform(arguments: Sequence[str]) -> int:
+    """Run everything `towline up` has put down for a data folder."""
+    options = _read_options(arguments)
+    return _supervise_locked(options, _platform_supervisor)
+
+
 def run_databases(arguments: Sequence[str]) -> int:
     """Run PostgreSQL and Valkey alone for a data folder; their URLs are in its status file."""
-    options = _read_options(arguments)
-    layout = Layout(options.data.absolute())
-
-    def supervise() -> None:
-        databases = prepare_databases(layout, {})
-        urls = {"database": databases.database_url, "redis": databases.redis_url}
-        Supervisor(layout, databases.parts, urls=urls, leash=options.leash, report=report).run()
-
-    return supervise_locked(layout, supervise)
+    return _supervise_locked(_read_options(arguments), _databases_supervisor)
 
 
-def supervise_locked(layout: Layout, supervise: Callable[[], None]) -> int:
-    """Take the data folder for this process and run; a refusal is written into the status file for `towline up`."""
+def _platform_supervisor(layout: Layout, options: _Options) -> Supervisor:
+    installation = get_installation(layout)
+    reporter = Reporter(layout.log_file("supervisor"), has_terminal=options.foreground)
+    databases = prepare_databases(layout, installation.settings)
+    internal_address = installation.settings.get("TOWLINE_INTERNAL_ADDRESS") or _find_internal_address(reporter)
+    settings = platform_settings(layout, installation, databases, internal_address=internal_address)
+    parts = [*databases.parts, *platform_parts(layout, installation, settings=settings)]
+    if installation.has_traefik:
+        parts.append(prepare_traefik(layout, installation, settings=settings))
+    return Supervisor(layout, parts, fingerprint=installation.fingerprint, leash=options.leash, reporter=reporter)
+
+
+def _databases_supervisor(layout: Layout, options: _Options) -> Supervisor:
+    databases = prepare_databases(layout, {})
+    urls = {"database": databases.database_url, "redis": databases.redis_url}
+    reporter = Reporter(layout.log_file("supervisor"), has_terminal=options.foreground)
+    return Supervisor(layout, databases.parts, urls=urls, leash=options.leash, reporter=reporter)
+
+
+def _supervise_locked(options: _Options, prepare: Callable[[Layout, _Options], Supervisor]) -> int:
+    """Take the data folder for this process and run; a refusal also goes into the status file, for `towline up`."""
     os.umask(0o022)
+    layout = Layout(options.data.absolute())
     try:
         layout.prepare()
         take_lock(layout.lock_file)
     except TowlineError as error:
         return _refuse(error)
     try:
-        supervise()
+        supervisor = prepare(layout, options)
     except TowlineError as error:
         write_status(layout.status_file, Status(os.getpid(), "", problem=error.message, hint=error.hint))
         return _refuse(error)
+    supervisor.run()
     return 0
 
 
-def report(line: str) -> None:
-    """Write a dated line to the supervisor's log."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}\n")
-    sys.stderr.flush()
+def _find_internal_address(reporter: Reporter) -> str:
+    address = Engine(find_engine_host()).find_bridge_gateway()
+    if not address:
+        reporter.warn("Docker's bridge was not found: calls between services by their internal address will not work.")
+    return address
 
 
 def _refuse(error: TowlineError) -> int:
-    report(f"Error: {error.message} Try: {error.hint}")
+    sys.stderr.write(f"Error: {error.message}\nTry: {error.hint}\n")
     return error.exit_code
-
-
-class _Options(argparse.Namespace):
-    data: Path
-    leash: int
 
 
 def _read_options(arguments: Sequence[str]) -> _Options:
     parser = argparse.ArgumentParser(prog="towline internal")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--leash", type=int, default=0, help="process whose end stops everything")
+    parser.add_argument("--foreground", action="store_true", help="show trouble on the terminal too")
     return parser.parse_args(arguments, namespace=_Options())

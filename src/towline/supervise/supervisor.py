@@ -4,13 +4,14 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from towline.supervise.keeper import Keeper
 from towline.supervise.layout import Layout
 from towline.supervise.logs import bound_log
 from towline.supervise.program import Part
+from towline.supervise.reporter import Reporter
 from towline.supervise.status import PartState, Status, write_status
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -34,13 +35,13 @@ class Supervisor:
         fingerprint: str = "",
         urls: Mapping[str, str] | None = None,
         leash: int = 0,
-        report: Callable[[str], None],
+        reporter: Reporter,
     ) -> None:
         self._layout = layout
         self._keepers = {part.name: Keeper(part, pid_file=layout.pid_file(part.name)) for part in parts}
         self._fingerprint = fingerprint
         self._urls = dict(urls or {})
-        self._report = report
+        self._reporter = reporter
         self._poll = select.poll()
         self._followed: dict[int, Keeper] = {}
         self._leash = os.pidfd_open(leash) if leash else -1
@@ -76,7 +77,7 @@ class Supervisor:
     def _adopt(self) -> None:
         for keeper in self._keepers.values():
             if keeper.adopt():
-                self._report(f"{keeper.part.title} runs already (process {keeper.process_id}); taken over.")
+                self._reporter.note(f"{keeper.part.title} runs already (process {keeper.process_id}); taken over.")
             self._follow(keeper)
 
     def _advance(self) -> None:
@@ -84,7 +85,7 @@ class Supervisor:
             if self._stopping is None and not keeper.is_alive and self._has_its_needs(keeper):
                 self._start(keeper)
             if keeper.look_ready():
-                self._report(f"{keeper.part.title} is ready ({keeper.status.seconds:.1f} s).")
+                self._reporter.note(f"{keeper.part.title} is ready ({keeper.status.seconds:.1f} s).")
             keeper.kill_when_overdue()
         for keeper in self._stopping or ():
             if not any(other.is_alive for other in self._keepers.values() if keeper.part.name in other.part.needs):
@@ -95,7 +96,7 @@ class Supervisor:
         reason = keeper.reason
         keeper.start_when_due()
         if keeper.reason != reason:
-            self._report(keeper.reason)
+            self._reporter.warn(keeper.reason)
         self._follow(keeper)
 
     def _has_its_needs(self, keeper: Keeper) -> bool:
@@ -127,7 +128,7 @@ class Supervisor:
         keeper = self._followed.pop(descriptor)
         keeper.bury()
         if keeper.reason and keeper.state in {PartState.BACKING_OFF, PartState.CRASH_LOOPING}:
-            self._report(f"{keeper.reason} Starting it again{_in_words(keeper.next_look() or 0)}.")
+            self._reporter.warn(f"{keeper.reason} Starting it again{_in_words(keeper.next_look() or 0)}.")
 
     def _obey_signals(self) -> None:
         while self._signals:
@@ -142,7 +143,7 @@ class Supervisor:
 
     def _stop(self, keepers: list[Keeper]) -> None:
         if self._stopping is None:
-            self._report("Stopping.")
+            self._reporter.warn("Stopping.")
         self._stopping = keepers
 
     def _is_done(self) -> bool:

@@ -57,7 +57,7 @@ def traefik_static_config(
         challenge: Config = (
             {"httpChallenge": {"entryPoint": "web"}} if acme_challenge == "http" else {"tlsChallenge": {}}
         )
-        acme: Config = {"email": acme_email, "storage": str(folder / "acme.json"), **challenge}
+        acme: Config = {"email": acme_email, "storage": str(folder / "acme.json"), "keyType": "EC256", **challenge}
         config["certificatesResolvers"] = {"letsencrypt": {"acme": {**acme, "caServer": acme_directory_url}}}
     return config
 

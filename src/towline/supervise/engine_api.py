@@ -1,0 +1,94 @@
+"""The few Docker Engine calls of `up`, `down` and `doctor`, made with the standard library alone."""
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from towline.errors import OrchestratorUnavailable
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+_INSTANCE_OF = "towline.instance-of"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A Docker daemon by its address (`unix://…` or `tcp://…`)."""
+
+    host: str
+
+    def get_version(self) -> str:
+        """The daemon's version; OrchestratorUnavailable when it does not answer."""
+        return str(self._send("GET", "/version", timeout=5)["Version"])
+
+    def find_bridge_gateway(self) -> str:
+        """This host's address on the default bridge; empty when the daemon has no such bridge."""
+        try:
+            network = self._ask("GET", "/networks/bridge", timeout=5)
+            pools: list[dict[str, str]] = network["IPAM"]["Config"] or []
+        except (OrchestratorUnavailable, KeyError, TypeError):
+            return ""
+        return next((pool["Gateway"] for pool in pools if "." in pool.get("Gateway", "")), "")
+
+    def list_instances(self, installation_id: str) -> list[str]:
+        """Ids of every running container of an installation."""
+        filters = json.dumps({"label": [f"{_INSTANCE_OF}={installation_id}"]})
+        found: Any = self._ask("GET", f"/containers/json?{urlencode({'filters': filters})}", timeout=30)
+        return [str(container["Id"]) for container in found]
+
+    def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
+        """Stop a container; done when it has stopped already or is gone."""
+        path = f"/containers/{quote(container_id)}/stop?t={grace_seconds}"
+        self._ask("POST", path, timeout=grace_seconds + 30, accepted=(204, 304, 404))
+
+    def _ask(self, method: str, path: str, *, timeout: float, accepted: tuple[int, ...] = (200,)) -> Mapping[str, Any]:
+        """A call in the daemon's own version of the API: newer daemons refuse old versions."""
+        version = self._send("GET", "/version", timeout=5)["ApiVersion"]
+        return self._send(method, f"/v{version}{path}", timeout=timeout, accepted=accepted)
+
+    def _send(self, method: str, path: str, *, timeout: float, accepted: tuple[int, ...] = (200,)) -> Mapping[str, Any]:
+        connection = _connection(self.host, timeout)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise OrchestratorUnavailable(f"Docker does not answer at {self.host}: {error}.") from error
+        finally:
+            connection.close()
+        if answer.status not in accepted:
+            text = body.decode(errors="replace").strip()[:300]
+            raise OrchestratorUnavailable(f"Docker answered {answer.status} to {method} {path}: {text}")
+        return json.loads(body) if body.strip() else {}
+
+
+def find_engine_host() -> str:
+    """Address of the daemon: TOWLINE_DOCKER_HOST, DOCKER_HOST, or the usual socket."""
+    return os.environ.get("TOWLINE_DOCKER_HOST") or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+        self._patience = timeout
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self._patience)
+        self.sock.connect(self._path)
+
+
+def _connection(host: str, timeout: float) -> http.client.HTTPConnection:
+    parts = urlsplit(host)
+    if parts.scheme == "unix":
+        return _SocketConnection(parts.path, timeout)
+    if parts.scheme in {"tcp", "http"} and parts.hostname:
+        return http.client.HTTPConnection(parts.hostname, parts.port or 2375, timeout=timeout)
+    raise OrchestratorUnavailable(
+        f"The Docker address {host!r} is neither unix:///path nor tcp://host:port.", hint="Correct TOWLINE_DOCKER_HOST."
+    )

@@ -1,0 +1,188 @@
+"""What must stay the same from one start to the next: the installation's id, its settings, ports and secrets."""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from towline import __version__
+from towline.errors import Conflict, InvalidInput, NotFound
+from towline.supervise.layout import Layout
+from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
+
+_FORMAT = 1
+_NOT_KEPT = {"TOWLINE_DATA_DIR", "TOWLINE_BOOTSTRAP_API_KEY", "TOWLINE_SUPERVISOR"}
+_BOOTSTRAP_KEY_LENGTH = 32
+_UNPRIVILEGED = {80: 8080, 443: 8443}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports of an installation: two for the world, two on the loopback address."""
+
+    http: int
+    https: int
+    api: int
+    traefik_api: int
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One data folder's Towline; `settings` are the TOWLINE_… variables that `towline up` was given so far."""
+
+    installation_id: str
+    settings: Mapping[str, str]
+    ports: Ports
+    example: str = ""
+    format: int = _FORMAT
+
+    @property
+    def base_domain(self) -> str:
+        """Domain of generated hosts."""
+        return self.settings.get("TOWLINE_BASE_DOMAIN") or "localhost"
+
+    @property
+    def platform_host(self) -> str:
+        """Host of the API and dashboard."""
+        return self.settings.get("TOWLINE_PLATFORM_HOST") or f"towline.{self.base_domain}"
+
+    @property
+    def has_traefik(self) -> bool:
+        """Whether Towline runs a Traefik of its own."""
+        return self.settings.get("TOWLINE_ROUTING", "traefik") == "traefik"
+
+    @property
+    def platform_url(self) -> str:
+        """Address of the API and dashboard as people reach it."""
+        return self.url_of(self.platform_host)
+
+    def url_of(self, host: str) -> str:
+        """Plain HTTP address of a host of this installation."""
+        if not self.has_traefik:
+            return f"http://127.0.0.1:{self.ports.api}"
+        return f"http://{host}" if self.ports.http == 80 else f"http://{host}:{self.ports.http}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the running processes no longer fit the settings or the installed version."""
+        facts = (__version__, sorted(self.settings.items()), self.ports)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def get_installation(layout: Layout) -> Installation:
+    """The installation in a data folder; NotFound when there is none, Conflict when a newer Towline made it."""
+    try:
+        fields: dict[str, Any] = json.loads(layout.state_file.read_text())
+        found = fields["format"]
+        if found != _FORMAT:
+            raise Conflict(
+                f"The data folder {layout.root} was made by another version of Towline (format {found}).",
+                hint="Install that version again, or give another folder with `--data DIR`.",
+            )
+        fields["ports"] = Ports(**fields["ports"])
+        return Installation(**fields)
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"There is no Towline in {layout.root}.",
+            hint="Start one with `towline up`, or name its folder with --data.",
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise Conflict(
+            f"{layout.state_file} is damaged: {error}.", hint="Restore it from a backup of the data folder."
+        ) from error
+
+
+def open_installation(layout: Layout, given: Mapping[str, str]) -> tuple[Installation, bool]:
+    """The installation with newly given settings laid over the kept ones, saved; and whether it is new.
+
+    A setting given as an empty text is forgotten. Ports are chosen once and kept until others are given.
+    """
+    kept = {name: value for name, value in given.items() if name.startswith("TOWLINE_") and name not in _NOT_KEPT}
+    try:
+        before = get_installation(layout)
+    except NotFound:
+        before = None
+    settings = {name: value for name, value in {**(before.settings if before else {}), **kept}.items() if value}
+    ports = _choose_ports(settings, before=before)
+    if before is None:
+        installation = Installation(f"twl{secrets.token_hex(6)}", settings, ports)
+    else:
+        installation = replace(before, settings=settings, ports=ports)
+    save_installation(layout, installation)
+    return installation, before is None
+
+
+def save_installation(layout: Layout, installation: Installation) -> None:
+    """Write the state file in one step, for this user's eyes alone."""
+    write_private(layout.state_file, json.dumps(asdict(installation), indent=2) + "\n")
+
+
+def traefik_api_password(layout: Layout) -> str:
+    """Password of Traefik's API, made at the first call."""
+    return _kept_secret(layout.keys / "traefik-api-password")
+
+
+def local_api_key(layout: Layout) -> str:
+    """Administrator's key for this machine's owner: TOWLINE_BOOTSTRAP_API_KEY of the first start, or a new one."""
+    given = os.environ.get("TOWLINE_BOOTSTRAP_API_KEY", "")
+    if given and len(given) < _BOOTSTRAP_KEY_LENGTH:
+        raise InvalidInput(
+            f"TOWLINE_BOOTSTRAP_API_KEY has {len(given)} characters, fewer than {_BOOTSTRAP_KEY_LENGTH}.",
+            hint="Make one with `openssl rand -hex 32`.",
+        )
+    return _kept_secret(layout.keys / "local-api-key", given=given, prefix="twl_")
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file in one step, readable by its owner alone, on the disk when this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+
+
+def _kept_secret(path: Path, *, given: str = "", prefix: str = "") -> str:
+    if path.exists():
+        return path.read_text().strip()
+    secret = given or prefix + secrets.token_urlsafe(32)
+    write_private(path, secret + "\n")
+    return secret
+
+
+def _choose_ports(settings: Mapping[str, str], *, before: Installation | None) -> Ports:
+    api = before.ports.api if before else _read_port(settings, "TOWLINE_API_PORT") or find_free_loopback_port()
+    return Ports(
+        http=_public_port(settings, "TOWLINE_HTTP_PORT", preferred=80, kept=before.ports.http if before else 0),
+        https=_public_port(settings, "TOWLINE_HTTPS_PORT", preferred=443, kept=before.ports.https if before else 0),
+        api=_read_port(settings, "TOWLINE_API_PORT") or api,
+        traefik_api=before.ports.traefik_api if before else _other_port(api),
+    )
+
+
+def _public_port(settings: Mapping[str, str], name: str, *, preferred: int, kept: int) -> int:
+    wanted = _read_port(settings, name)
+    if wanted and wanted != kept and (state := look_at_port(wanted)) is not PortState.FREE:
+        raise InvalidInput(
+            f"Port {wanted} is {state}.", hint="Give a free port with --port and --https-port, or stop that program."
+        )
+    return wanted or kept or choose_port(preferred, _UNPRIVILEGED[preferred])
+
+
+def _read_port(settings: Mapping[str, str], name: str) -> int:
+    text = settings.get(name, "0")
+    if not text.isdigit() or int(text) > 65_535:
+        raise InvalidInput(f"{name} {text!r} is not a port number.", hint="Give a number from 1 to 65535.")
+    return int(text)
+
+
+def _other_port(taken: int) -> int:
+    while (port := find_free_loopback_port()) == taken:
+        pass
+    return port

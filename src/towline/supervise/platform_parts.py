@@ -1,0 +1,114 @@
+"""Towline's own processes and its Traefik, as parts for the supervisor."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+from towline.supervise.databases import Databases
+from towline.supervise.installation import Installation, local_api_key, traefik_api_password, write_private
+from towline.supervise.layout import Layout
+from towline.supervise.leash import SUPERVISOR
+from towline.supervise.probes import answers_http, speaks_http
+from towline.supervise.program import Part, Program
+from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
+
+_TRAEFIK_INHERITS = ("PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_TRAEFIK_INHERITS_PREFIXES = ("LEGO_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+def platform_settings(
+    layout: Layout, installation: Installation, databases: Databases, *, internal_address: str
+) -> dict[str, str]:
+    """The TOWLINE_… variables of the API, the worker and the migration step."""
+    ports = installation.ports
+    settings = {
+        "TOWLINE_BASE_DOMAIN": installation.base_domain,
+        "TOWLINE_INTERNAL_ADDRESS": internal_address,
+        **installation.settings,
+        "TOWLINE_DATA_DIR": str(layout.root),
+        "TOWLINE_DATABASE_URL": databases.database_url,
+        "TOWLINE_REDIS_URL": databases.redis_url,
+        "TOWLINE_INSTALLATION_ID": installation.installation_id,
+        "TOWLINE_BOOTSTRAP_API_KEY": local_api_key(layout),
+        "TOWLINE_API_PORT": str(ports.api),
+        "TOWLINE_HTTP_PORT": str(ports.http),
+        "TOWLINE_HTTPS_PORT": str(ports.https),
+    }
+    if installation.has_traefik:
+        settings["TOWLINE_TRAEFIK_API_URL"] = f"http://127.0.0.1:{ports.traefik_api}"
+        settings["TOWLINE_TRAEFIK_API_PASSWORD"] = traefik_api_password(layout)
+    return settings
+
+
+def platform_parts(layout: Layout, installation: Installation, *, settings: Mapping[str, str]) -> list[Part]:
+    """The migration step, the API and the worker; the two start once the schema is up to date."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
+    environment = {**inherited, **settings, SUPERVISOR: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    port = installation.ports.api
+
+    def door(name: str) -> Program:
+        arguments = (sys.executable, "-m", "towline", "internal", name)
+        return Program(arguments=arguments, environment=environment, log=layout.log_file(name))
+
+    return [
+        Part(name="migrate", title="Database schema", program=door("migrate"), runs_once=True, needs=("postgres",)),
+        Part(
+            name="api",
+            title="API",
+            program=door("api"),
+            needs=("migrate", "valkey"),
+            stop_seconds=10,
+            is_ready=lambda: answers_http(port, "/readyz"),
+        ),
+        Part(name="worker", title="Worker", program=door("worker"), needs=("migrate", "valkey"), stop_seconds=15),
+    ]
+
+
+def prepare_traefik(layout: Layout, installation: Installation, *, settings: Mapping[str, str]) -> Part:
+    """Write Traefik's static configuration and say how to run it."""
+    content = json.dumps(_static_config(layout, installation, settings), indent=2)
+    configuration = layout.traefik / "traefik.yaml"  # JSON is YAML
+    write_private(configuration, content)
+    arguments = traefik_command(find_traefik_binary(), configuration)
+    return Part(
+        name="traefik",
+        title="Traefik",
+        program=Program(
+            arguments=tuple(arguments),
+            environment={**_traefik_inheritance(), **traefik_environment()},
+            log=layout.log_file("traefik"),
+            folder=layout.traefik,
+            umask=0o077,
+        ),
+        survives=True,
+        revision=hashlib.sha256(content.encode()).hexdigest(),
+        stop_seconds=15,
+        is_ready=lambda: speaks_http(installation.ports.traefik_api),
+    )
+
+
+def _static_config(layout: Layout, installation: Installation, settings: Mapping[str, str]) -> dict[str, object]:
+    ports = installation.ports
+    internal_address = settings.get("TOWLINE_INTERNAL_ADDRESS", "")
+    internal_port = settings.get("TOWLINE_INTERNAL_PORT", "7946")
+    return traefik_static_config(
+        folder=layout.traefik,
+        routes_dir=layout.traefik / "routes",
+        http_address=f":{ports.http}",
+        https_address=f":{ports.https}",
+        api_address=f"127.0.0.1:{ports.traefik_api}",
+        internal_address=f"{internal_address}:{internal_port}" if internal_address else "",
+        acme_email=settings.get("TOWLINE_ACME_EMAIL", ""),
+        acme_directory_url=settings.get("TOWLINE_ACME_DIRECTORY_URL", "https://acme-v02.api.letsencrypt.org/directory"),
+        acme_challenge="tls" if settings.get("TOWLINE_ACME_CHALLENGE") == "tls" else "http",
+    )
+
+
+def _traefik_inheritance() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _TRAEFIK_INHERITS or name.startswith(_TRAEFIK_INHERITS_PREFIXES)
+    }
