@@ -1,0 +1,78 @@
+"""Answers kept for repeated requests: the first one claims the key, a later one gets the same answer, for a day."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from towline.actions.platform import Platform
+from towline.errors import Conflict
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.history import IdempotentAnswer
+
+ANSWERS_KEPT: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: status and body."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key of one caller and the request it belongs to."""
+
+    caller_id: str
+    key: str
+    request_hash: str
+
+    @property
+    def context(self) -> str:
+        """What the sealed answer is bound to: it may hold a secret that is shown once."""
+        return f"answer:{self.caller_id}:{self.key}"
+
+
+async def claim_key(platform: Platform, work: Work, claim: Claim) -> Answer | None:
+    """None when the request is the first with its key and now has to be done; the kept answer when it is a repetition.
+
+    Waits for a request with the same key that is being worked on. Conflict when the key was used for another request.
+    """
+    values = {
+        "caller_id": claim.caller_id,
+        "key": claim.key,
+        "request_hash": claim.request_hash,
+        "status": None,
+        "body": b"",
+        "created_at": utc_now(),
+    }
+    statement = insert(IdempotentAnswer).values(values)
+    is_old = IdempotentAnswer.created_at < utc_now() - ANSWERS_KEPT
+    statement = statement.on_conflict_do_update(index_elements=["caller_id", "key"], set_=values, where=is_old)
+    if await work.session.scalar(statement.returning(IdempotentAnswer.key)) is not None:
+        return None
+    query = select(IdempotentAnswer).where(
+        IdempotentAnswer.caller_id == claim.caller_id, IdempotentAnswer.key == claim.key
+    )
+    kept = (await work.session.scalars(query)).one_or_none()
+    if kept is None or kept.status is None or kept.request_hash != claim.request_hash:
+        raise Conflict(
+            "This Idempotency-Key was already used for another request.", hint="Use a new key for each new request."
+        )
+    return Answer(kept.status, platform.secrets.open(kept.body, context=claim.context))
+
+
+async def keep_answer(platform: Platform, work: Work, claim: Claim, answer: Answer) -> None:
+    """Keep the answer in the transaction that did the work."""
+    sealed = platform.secrets.seal(answer.body, context=claim.context)
+    await work.session.execute(
+        update(IdempotentAnswer)
+        .where(IdempotentAnswer.caller_id == claim.caller_id, IdempotentAnswer.key == claim.key)
+        .values(status=answer.status, body=sealed)
+        .execution_options(synchronize_session=False)
+    )

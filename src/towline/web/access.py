@@ -1,0 +1,43 @@
+"""The one guard of every operation: finds what the path names, and refuses where the permission is missing."""
+
+from sqlalchemy import select
+
+from towline.actions.access import INSTANCE_PERMISSIONS, Permission
+from towline.actions.services import get_service
+from towline.errors import NotFound
+from towline.models.deployments import Deployment
+from towline.web.deps import SIGNED_IN, Call, NotChecked
+
+
+async def admit(call: Call) -> None:
+    """Return when the caller may go on; Unauthenticated, NotFound or Forbidden otherwise.
+
+    Operations of a project that is named in query or body are only admitted to ask for it: see `Call`.
+    """
+    if call.operation.permission == SIGNED_IN:
+        call.is_checked = True
+        return
+    permission = Permission(call.operation.permission)
+    if permission in INSTANCE_PERMISSIONS:
+        call.require(permission)
+    elif "project" in call.path:
+        await call.get_project(call.path["project"])
+    elif "deployment" in call.path:
+        await _find_deployment(call, call.path["deployment"])
+    if "service" in call.path:
+        call.found_service = await get_service(call.session, call.project.id, call.path["service"])
+
+
+def check_admitted(call: Call) -> None:
+    """Raise NotChecked when an operation is about to answer although no permission was checked."""
+    if not call.is_checked:
+        raise NotChecked(f"{call.operation.id} checked no permission.")
+
+
+async def _find_deployment(call: Call, deployment_id: str) -> None:
+    deployment = (await call.session.scalars(select(Deployment).where(Deployment.id == deployment_id))).one_or_none()
+    try:
+        await call.get_project("" if deployment is None else deployment.project_id)
+    except NotFound as error:
+        raise NotFound(f"There is no deployment {deployment_id!r}, or you may not see it.") from error
+    call.found_deployment = deployment

@@ -1,0 +1,5 @@
+"""HTTP: account."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

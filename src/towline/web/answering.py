@@ -1,0 +1,138 @@
+"""From request to answer: who calls, is it allowed, is it a repetition; then one transaction, committed before."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import Request
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from towline.actions.audit import record
+from towline.contract.base import Model
+from towline.contract.operations import JSON_MEDIA_TYPE, Operation
+from towline.errors import TowlineError, Unauthenticated
+from towline.infra.database import Work
+from towline.web.access import admit, check_admitted
+from towline.web.auth import authenticate, client_address
+from towline.web.bodies import parse_arguments, parse_path, read_body
+from towline.web.deps import Call, get_platform
+from towline.web.idempotency import find_claim, find_replay, keep
+from towline.web.problems import problem_of_database, problem_response, unexpected_response
+from towline.web.refusals import note_refused, note_unauthenticated
+
+Endpoint = Callable[..., Awaitable[Model | Response | None]]
+_SET_LOCK_WAIT = text("SELECT set_config('lock_timeout', '10s', true)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """An operation and the endpoint that does it."""
+
+    operation: Operation
+    endpoint: Endpoint
+    is_streamed: bool = False
+
+
+async def answer(mounted: Mounted, request: Request) -> Response:
+    """The answer to a request to an operation; every error becomes a problem here."""
+    try:
+        use = await authenticate(request)
+        call = Call(get_platform(request), mounted.operation, request, use)
+    except TowlineError as error:
+        await _note_unknown(mounted.operation, request, error)
+        return problem_response(error)
+    except Exception as error:
+        return unexpected_response(request, error)
+    return await _answer_caller(mounted, call)
+
+
+async def _answer_caller(mounted: Mounted, call: Call) -> Response:
+    try:
+        call.path = parse_path(call.request)
+        return await (_stream if mounted.is_streamed else _work)(mounted, call)
+    except TowlineError as error:
+        await note_refused(call, call.request.app.state.refusal_limit, error)
+        return problem_response(error)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except DBAPIError as error:
+        problem = problem_of_database(error)
+        return problem_response(problem) if problem else unexpected_response(call.request, error)
+    except Exception as error:
+        return unexpected_response(call.request, error)
+
+
+async def _work(mounted: Mounted, call: Call) -> Response:
+    body = await read_body(call.request, mounted.operation)
+    claim = find_claim(call, body)
+    async with call.platform.database.transaction() as work:
+        call.open_work = work
+        await _bound_waits(work, mounted.operation)
+        replay = None if claim is None else await find_replay(call, claim)
+        if replay is not None:
+            return replay
+        await admit(call)
+        arguments = parse_arguments(call.request, mounted.operation, body)
+        response = as_response(mounted.operation, await mounted.endpoint(call, **arguments))
+        check_admitted(call)
+        if mounted.operation.is_write:
+            _record_change(call, work)
+        if claim is not None:
+            await keep(call, claim, response)
+    return response
+
+
+async def _stream(mounted: Mounted, call: Call) -> Response:
+    """Operations that read or send for long hold no transaction: the guard has its own, and so has each step."""
+    async with call.platform.database.transaction() as work:
+        call.open_work = work
+        await admit(call)
+        check_admitted(call)
+        if mounted.operation.is_write:
+            _record_change(call, work)
+    call.open_work = None
+    arguments = parse_arguments(call.request, mounted.operation, b"")
+    return as_response(mounted.operation, await mounted.endpoint(call, **arguments))
+
+
+def as_response(operation: Operation, given: Model | Response | None) -> Response:
+    """What an endpoint gave, as an answer with the operation's status."""
+    if isinstance(given, Response):
+        return given
+    if given is None:
+        return Response(status_code=operation.status)
+    return Response(given.model_dump_json(), operation.status, media_type=JSON_MEDIA_TYPE)
+
+
+def json_response(content: Any, *, status: int = 200) -> Response:
+    """JSON straight from rows, for lists that must be fast; a test holds it against the contract's model."""
+    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, media_type=JSON_MEDIA_TYPE)
+
+
+async def _bound_waits(work: Work, operation: Operation) -> None:
+    """A write waits for another's lock for a bounded time only."""
+    if operation.is_write:
+        await work.session.execute(_SET_LOCK_WAIT)
+
+
+def _record_change(call: Call, work: Work) -> None:
+    project_id = call.found_project.id if call.found_project is not None else ""
+    object_id = call.object_id or _object_of(call) or project_id
+    record(work, call.caller, call.operation.id, project_id=project_id, object_id=object_id, detail=call.detail)
+
+
+def _object_of(call: Call) -> str:
+    if call.found_deployment is not None:
+        return call.found_deployment.id
+    return call.found_service.id if call.found_service is not None else ""
+
+
+async def _note_unknown(operation: Operation, request: Request, error: TowlineError) -> None:
+    if isinstance(error, Unauthenticated):
+        limit = request.app.state.refusal_limit
+        address = client_address(request)
+        await note_unauthenticated(get_platform(request), limit, operation, address=address, error=error)

@@ -1,0 +1,87 @@
+"""The HTTP application: every router, one shape of errors, and the headers of every answer."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from towline import __version__
+from towline.actions.platform import Platform
+from towline.contract.base import API_PREFIX
+from towline.web import (
+    account,
+    audit,
+    domains,
+    environments,
+    keys,
+    projects,
+    registries,
+    services,
+    variables,
+)
+from towline.web.auth import UseNotes
+from towline.web.problems import add_problem_answers
+from towline.web.refusals import RefusalLimit
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    projects.router,
+    environments.router,
+    variables.router,
+    services.router,
+    domains.router,
+    account.router,
+    keys.router,
+    registries.router,
+    audit.router,
+)
+"""Every router, in the order of the documentation; the busiest first."""
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The application of one platform. Who makes it keeps the platform open as long as it serves."""
+    app = FastAPI(
+        title="Towline", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan
+    )
+    app.state.platform = platform
+    app.state.use_notes = UseNotes(platform)
+    app.state.refusal_limit = RefusalLimit()
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)
+    add_problem_answers(app)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+class SecurityHeaders:
+    """Says of every answer that its type is what it says, and of the API's that nobody may keep it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_api = scope["path"].startswith(API_PREFIX)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("x-content-type-options", "nosniff")
+                if is_api:
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    platform: Platform = app.state.platform
+    async with platform.orchestrator.session(), platform.router.session():
+        yield
+        await app.state.use_notes.close()

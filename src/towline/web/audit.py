@@ -1,0 +1,5 @@
+"""HTTP: audit."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

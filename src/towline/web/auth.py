@@ -1,0 +1,60 @@
+"""Who is calling: the API key of a request or WebSocket, and the note of its use afterwards."""
+
+import asyncio
+import logging
+import re
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+
+from towline.actions.keys import KeyUse, find_key_use, note_key_use
+from towline.actions.platform import Platform
+from towline.errors import TowlineError, Unauthenticated
+
+_TOKEN: Final = re.compile(r"[!-~]{16,512}")
+_log = logging.getLogger(__name__)
+
+
+class UseNotes:
+    """Notes the last use of keys beside the requests, one at a time per key."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def note(self, use: KeyUse) -> None:
+        """Note a use unless the last note is fresh or one is being written."""
+        key_id = use.caller.key_id
+        if use.is_use_old and key_id not in self._tasks:
+            task = asyncio.create_task(self._write(key_id, use.caller.address), name=f"key-use-{key_id}")
+            self._tasks[key_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(key_id, None))
+
+    async def close(self) -> None:
+        """Wait for the notes being written."""
+        await asyncio.gather(*self._tasks.values())
+
+    async def _write(self, key_id: str, address: str) -> None:
+        try:
+            await note_key_use(self._platform, key_id, address=address)
+        except TowlineError as error:
+            _log.warning("The use of a key was not noted: %s", error)
+
+
+async def authenticate(connection: HTTPConnection) -> KeyUse:
+    """The key and user of a request or WebSocket by its `Authorization: Bearer` header; Unauthenticated otherwise."""
+    app: FastAPI = connection.app
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        raise Unauthenticated("This needs an API key.")
+    if scheme.lower() != "bearer" or not _TOKEN.fullmatch(token.strip()):
+        raise Unauthenticated("The Authorization header holds no API key.")
+    use = await find_key_use(app.state.platform, token.strip(), address=client_address(connection))
+    app.state.use_notes.note(use)
+    return use
+
+
+def client_address(connection: HTTPConnection) -> str:
+    """The address a call came from, as the server or its trusted proxy saw it; empty when not known."""
+    return connection.client.host if connection.client is not None else ""

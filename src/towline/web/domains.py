@@ -1,0 +1,5 @@
+"""HTTP: domains."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

@@ -1,0 +1,5 @@
+"""HTTP: environments."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

@@ -1,0 +1,5 @@
+"""HTTP: keys."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

@@ -1,0 +1,5 @@
+"""HTTP: projects."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

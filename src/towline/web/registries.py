@@ -1,0 +1,5 @@
+"""HTTP: registries."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

@@ -1,0 +1,5 @@
+"""HTTP: services."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()

@@ -1,0 +1,5 @@
+"""HTTP: variables."""
+
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()
