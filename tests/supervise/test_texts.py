@@ -1,0 +1,36 @@
+"""What is written for other programs: units, argument lists, settings."""
+
+from pathlib import Path
+
+from towline.supervise.databases import find_databases, prepare_databases
+from towline.supervise.docker_engine import daemon_arguments
+from towline.supervise.layout import Layout
+from towline.supervise.systemd import unit_text
+
+
+def test_the_unit_leaves_the_servers_alone_and_starts_after_docker() -> None:
+    lines = unit_text(["/opt/towline/bin/python", "-m", "towline", "--data", "/srv/100% mine"]).splitlines()
+    assert 'ExecStart=/opt/towline/bin/python -m towline --data "/srv/100%% mine"' in lines
+    assert {"KillMode=process", "Restart=always", "WantedBy=multi-user.target"} <= set(lines)
+    assert "After=network-online.target docker.service" in lines
+
+
+def test_dockerd_keeps_containers_alive_unless_something_speaks_against_it() -> None:
+    dockerd = Path("/usr/sbin/dockerd")
+    assert daemon_arguments(dockerd, has_settings=False, has_swarm=False) == ["/usr/sbin/dockerd", "--live-restore"]
+    assert daemon_arguments(dockerd, has_settings=True, has_swarm=False) == ["/usr/sbin/dockerd"]
+    assert daemon_arguments(dockerd, has_settings=False, has_swarm=True) == ["/usr/sbin/dockerd"]
+
+
+def test_servers_of_the_users_own_replace_the_embedded_ones(tmp_path: Path) -> None:
+    given = {"TOWLINE_DATABASE_URL": "postgresql+asyncpg://db.example.com/t", "TOWLINE_REDIS_URL": "redis://r/0"}
+    databases = prepare_databases(Layout(tmp_path / "data"), given)
+    assert databases.parts == ()
+    assert (databases.database_url, databases.redis_url) == tuple(given.values())
+    assert not (tmp_path / "data").exists()
+
+
+def test_one_server_can_be_replaced_alone(tmp_path: Path) -> None:
+    found = find_databases(Layout(tmp_path), {"TOWLINE_REDIS_URL": "redis://r/0"})
+    assert found.redis_url == "redis://r/0"
+    assert found.database_url.endswith("/run/sockets/postgres")
