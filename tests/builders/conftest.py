@@ -1,41 +1,16 @@
-"""What builder tests share: a base image made of busybox, report lists, and removal of what a test built."""
+"""What builder tests share: a base image made of busybox, and removal of what a test built."""
 
 import shutil
-import subprocess
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.builders.parts import Build, Lines, docker
 
 from towline.builders.buildkit import BuildKit
 from towline.builders.dockerfile import DockerfileBuilder
 from towline.values import BuildSpec, Image
-
-DOCKER = "/usr/bin/docker"
-Build = Callable[..., Coroutine[Any, Any, Image]]
-
-
-def docker(*arguments: str, stdin: str | None = None) -> str:
-    """Run the docker client and return what it printed."""
-    environment = {"DOCKER_BUILDKIT": "1", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    finished = subprocess.run(
-        [DOCKER, *arguments], env=environment, input=stdin, check=True, capture_output=True, text=True
-    )
-    return finished.stdout.strip()
-
-
-class Lines(list[str]):
-    """Collects what a build reports."""
-
-    async def __call__(self, line: str) -> None:
-        self.append(line)
-
-    @property
-    def text(self) -> str:
-        """Everything reported."""
-        return "\n".join(self)
 
 
 @pytest.fixture
@@ -60,11 +35,13 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def tag() -> Iterator[str]:
-    """A tag of the test's own; the image behind it is removed afterwards."""
+    """A tag of the test's own; images with it, or with it as their label, are removed afterwards."""
     name = f"towline-test/{uuid.uuid4().hex[:12]}:1"
     yield name
-    if docker("image", "ls", "--quiet", name):
-        docker("image", "rm", "--force", name)
+    found = docker("image", "ls", "--quiet", "--no-trunc", name).split()
+    found += docker("image", "ls", "--quiet", "--no-trunc", "--filter", f"label=towline.test={name}").split()
+    if found:
+        docker("image", "rm", "--force", *dict.fromkeys(found))
 
 
 @pytest.fixture
@@ -87,6 +64,6 @@ def build(buildkit: BuildKit, tree: Path, tag: str, lines: Lines) -> Build:
 
     async def run(**spec: object) -> Image:
         builder = DockerfileBuilder(buildkit)
-        return await builder.build(tree, BuildSpec(**spec), tag=tag, labels=["towline.test=yes"], report=lines)  # pyright: ignore[reportArgumentType]
+        return await builder.build(tree, BuildSpec(**spec), tag=tag, labels=[f"towline.test={tag}"], report=lines)  # pyright: ignore[reportArgumentType]
 
     return run

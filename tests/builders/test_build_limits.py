@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.builders.conftest import Build, Lines, docker
+from tests.builders.parts import Build, Lines, docker
 
 from towline.builders.buildkit import BuildKit
 from towline.builders.dockerfile import DockerfileBuilder
