@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import Connection
+
+from towline.actions.schema import migration_config
+from towline.infra.database import Database
 
 _ROOT = Path(__file__).parent.parent
 _LONGEST_FILE = 400
@@ -42,6 +47,20 @@ def test_layers_import_downwards_only() -> None:
         text=True,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+async def test_models_and_migrations_agree(postgres_url: str) -> None:
+    def compare(connection: Connection) -> None:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.check(config)
+
+    database = Database(postgres_url, pool_size=1)
+    try:
+        async with database.connection() as connection:
+            await connection.run_sync(compare)
+    finally:
+        await database.close()
 
 
 def test_every_folder_of_the_package_is_a_package() -> None:

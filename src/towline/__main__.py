@@ -10,6 +10,7 @@ _INTERNAL = {
     "worker": "towline.worker:main",
     "migrate": "towline.supervise.migrate:main",
     "setup-link": "towline.web.setup:main",
+    "docker": "towline.supervise.docker_engine:main",
     "supervise": "towline.supervise.run:run_platform",
     "databases": "towline.supervise.run:run_databases",
 }

@@ -89,8 +89,9 @@ def test_a_closed_parent_folder_is_named_with_what_to_do(tmp_path: Path) -> None
     assert "chmod o+x" in caught.value.hint
 
 
-async def test_debians_postgresql_15_serves_as_well(start: Callable[..., Run]) -> None:
-    run = start(environment={"TOWLINE_POSTGRES_BINARIES": "/usr/lib/postgresql/15/bin"})
+async def test_debians_postgresql_serves_as_well(start: Callable[..., Run]) -> None:
+    newest = max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3])).parent
+    run = start(environment={"TOWLINE_POSTGRES_BINARIES": str(newest)})
     wait_until(run.is_ready, timeout=30)
     database = Database(run.status.urls["database"], pool_size=1)
     try:

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from towline.errors import OrchestratorUnavailable, Unavailable
+from towline.errors import OrchestratorUnavailable, TowlineError, Unavailable
 from towline.supervise.engine_api import DEFAULT_HOST, Engine, find_engine_host
 from towline.supervise.logs import read_tail
 from towline.supervise.packages import can_install_packages, install_packages
@@ -34,6 +35,17 @@ def ensure_docker(report: Callable[[str], None]) -> str:
         install_packages(["docker.io"], report=report)
     _start_daemon(report)
     return _wait_until_answering(engine)
+
+
+def main(_arguments: Sequence[str]) -> int:
+    """`python -m towline internal docker`: Docker alone, for the tests' set-up; the exit code."""
+    try:
+        version = ensure_docker(_say)
+    except TowlineError as error:
+        _say(f"Error: {error.message} Try: {error.hint}")
+        return error.exit_code
+    _say(f"Docker {version}")
+    return 0
 
 
 def find_dockerd() -> Path | None:
@@ -88,6 +100,10 @@ def _start_daemon(report: Callable[[str], None]) -> None:
         ],
         setsid=True,  # it must outlive Towline and the terminal
     )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"  {line}\n")
 
 
 def _wait_until_answering(engine: Engine) -> str:
