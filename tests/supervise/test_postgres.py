@@ -90,7 +90,7 @@ def test_a_closed_parent_folder_is_named_with_what_to_do(tmp_path: Path) -> None
 
 
 async def test_debians_postgresql_serves_as_well(start: Callable[..., Run]) -> None:
-    newest = max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3])).parent
+    newest = _newest_system_postgres()
     run = start(environment={"TOWLINE_POSTGRES_BINARIES": str(newest)})
     wait_until(run.is_ready, timeout=30)
     database = Database(run.status.urls["database"], pool_size=1)
@@ -99,3 +99,7 @@ async def test_debians_postgresql_serves_as_well(start: Callable[..., Run]) -> N
         assert await is_current(database)
     finally:
         await database.close()
+
+
+def _newest_system_postgres() -> Path:
+    return max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3])).parent
