@@ -116,7 +116,17 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _KILL_AFTER_SECONDS)
     _signal_group(process.pid, signal.SIGKILL)
+    await _drain(process)
     await process.wait()
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    """Read what is left, bounded in time: asyncio frees the pipe only once its end was seen."""
+    assert process.stdout is not None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while await process.stdout.read(_LINE_LIMIT):
+                continue
 
 
 def _signal_group(process_id: int, number: signal.Signals) -> None:

@@ -44,6 +44,8 @@ def git_settings(home: Path, *, allows_local: bool) -> dict[str, str]:
         "core.protectNTFS": "true",
         "core.quotePath": "false",
         "credential.helper": str(home / "credential"),
+        # Packs go to the disk as they come, where their size is watched; loose objects would pass through memory.
+        "fetch.unpackLimit": "1",
         "gc.auto": "0",
         "http.followRedirects": "initial",
         "http.lowSpeedLimit": "1000",
