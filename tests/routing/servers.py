@@ -62,7 +62,15 @@ async def backend(name: str, *, host: str = "127.0.0.1", port: int = 0) -> Async
         status = 503 if request.path.startswith("/_towline/pages/") else 200
         return web.Response(text=f"{name} {request.method} {request.path} {len(body)}", status=status)
 
+    async def echo(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{name} {message.data}")
+        return socket
+
     app = web.Application(client_max_size=32 * 1024 * 1024)
+    app.router.add_get("/ws", echo)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=5)
     await runner.setup()

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 from tests.routing.servers import RunningTraefik, served_certificate, wait_until
 
 from towline.errors import InvalidInput
-from towline.routing.traefik.certificates import certificate_config, certificate_file
-from towline.routing.traefik.files import RouteFiles
+from towline.routing.certificates import check_pair
+from towline.routing.traefik.files import RouteFiles, certificate_file
 from towline.routing.traefik.options import PlatformRoutes, TraefikOptions
 from towline.routing.traefik.problems import explain, find_certificate_problem, find_refusal
 from towline.routing.traefik.router import TraefikRouter
@@ -55,13 +55,16 @@ async def test_traefik_serves_the_users_certificate_and_its_replacement(
     path = traefik.options.routes_dir / certificate_file("own.example.com")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert await router.list_owners() == []
+    await router.remove_certificate("own.example.com")
+    await router.remove_certificate("own.example.com")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("names", [("shop.example.com",), ("*.example.com",), ("other.org", "SHOP.example.com")])
 def test_a_pair_that_covers_the_host_is_taken(names: tuple[str, ...]) -> None:
     certificate, key = make_pair(*names)
-    config = certificate_config("shop.example.com", certificate_pem=f"junk {{{{\n{certificate}", key_pem=key)
-    assert config == {"tls": {"certificates": [{"certFile": certificate, "keyFile": key}]}}
+    pair = check_pair("shop.example.com", certificate_pem=f"junk {{{{\n{certificate}", key_pem=key)
+    assert pair == (certificate, key)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_a_pair_that_covers_the_host_is_taken(names: tuple[str, ...]) -> None:
 )
 def test_a_pair_that_does_not_fit_is_refused(pair: tuple[str, str], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        certificate_config("shop.example.com", certificate_pem=pair[0], key_pem=pair[1])
+        check_pair("shop.example.com", certificate_pem=pair[0], key_pem=pair[1])
     assert refused.value.field == field
 
 

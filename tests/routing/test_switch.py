@@ -153,6 +153,21 @@ async def test_a_post_that_reached_a_server_is_never_sent_twice(traefik: Running
     assert len(received) == 1
 
 
+async def test_an_open_websocket_survives_the_switch(traefik: RunningTraefik, router: TraefikRouter) -> None:
+    async with backend("old", host="127.0.0.2") as old, backend("new", host="127.0.0.3") as new:
+        await publish(router, old.url)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(traefik.url("/ws"), headers={"Host": "shop.example.com"}) as socket,
+        ):
+            await socket.send_str("before")
+            assert await socket.receive_str(timeout=5) == "old before"
+            await publish(router, new.url)
+            await socket.send_str("after")
+            assert await socket.receive_str(timeout=5) == "old after"
+            assert (await router.get_open_requests("env_1", servers=[old.url]))[old.url] == 1
+
+
 async def test_open_requests_are_counted_until_they_end(traefik: RunningTraefik, router: TraefikRouter) -> None:
     async with backend("old", host="127.0.0.2") as old, backend("new", host="127.0.0.3") as new:
         await publish(router, old.url)

@@ -39,6 +39,10 @@ class Router(ABC):
         """Serve the user's own certificate for a host; InvalidInput when the pair does not fit or does not cover it."""
 
     @abstractmethod
+    async def remove_certificate(self, host: str) -> None:
+        """Forget the user's own certificate for a host. Done when there is none."""
+
+    @abstractmethod
     async def get_certificate_problem(self, host: str) -> str:
         """Why no certificate could be had for the host, in one sentence; empty when there is one or none is wanted."""
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from towline.errors import Conflict, InvalidInput
 from towline.names import check_host
 from towline.routing.base import Router
-from towline.routing.traefik.checks import check_owner, check_routes
+from towline.routing.checks import check_owner, check_routes
 from towline.values import Route
 
 
@@ -68,6 +68,9 @@ class LabelsRouter(Router):
             f"The certificate for {host} cannot be set: in labels mode your own Traefik holds the certificates.",
             hint="Add the certificate to your Traefik's dynamic configuration.",
         )
+
+    async def remove_certificate(self, host: str) -> None:
+        """Nothing to do: none was ever taken."""
 
     async def get_certificate_problem(self, host: str) -> str:
         """Empty: that Traefik's log is not Towline's to read."""

@@ -10,8 +10,8 @@ from datetime import timedelta
 from towline.errors import RouterUnavailable
 from towline.names import check_host
 from towline.routing.base import Router
-from towline.routing.traefik.certificates import certificate_config
-from towline.routing.traefik.checks import check_owner, check_routes
+from towline.routing.certificates import check_pair
+from towline.routing.checks import check_owner, check_routes
 from towline.values import Route
 
 
@@ -56,8 +56,11 @@ class MemoryRouter(Router):
 
     async def put_certificate(self, host: str, *, certificate_pem: str, key_pem: str) -> None:
         """Check the pair and keep the certificate."""
-        certificate_config(host, certificate_pem=certificate_pem, key_pem=key_pem)
-        self.certificates[host] = certificate_pem
+        self.certificates[host], _ = check_pair(host, certificate_pem=certificate_pem, key_pem=key_pem)
+
+    async def remove_certificate(self, host: str) -> None:
+        """Forget the certificate."""
+        self.certificates.pop(check_host(host), None)
 
     async def get_certificate_problem(self, host: str) -> str:
         """Never a problem: nothing is asked for."""

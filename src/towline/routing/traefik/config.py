@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from towline.routing.traefik.checks import check_owner, check_routes
+from towline.routing.checks import check_owner, check_routes
 from towline.values import Middlewares, Route
 
 Config = dict[str, object]
@@ -53,6 +53,11 @@ def traefik_config(owner: str, routes: Sequence[Route], *, https_port: int = 443
     http = {"routers": routers, "services": services, "serversTransports": {f"{owner}_transport": _TRANSPORT}}
     middlewares[revision_name(owner)] = _revision({**http, "middlewares": middlewares})
     return {"http": {**http, "middlewares": middlewares}}
+
+
+def certificate_config(certificate_pem: str, key_pem: str) -> Config:
+    """Dynamic configuration that holds a certificate and its key, both as PEM; a changed pair is a changed file."""
+    return {"tls": {"certificates": [{"certFile": certificate_pem, "keyFile": key_pem}]}}
 
 
 def revision_name(owner: str) -> str:

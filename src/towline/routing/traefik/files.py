@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from towline.errors import DiskFull, RouterUnavailable
-from towline.routing.traefik.checks import check_owner
+from towline.names import check_host, to_label
+from towline.routing.checks import check_owner
 
 _DISK_FULL = {28, 122}  # ENOSPC, EDQUOT
 
@@ -67,6 +68,11 @@ class RouteFiles:
 def owner_file(owner: str) -> str:
     """Name of an owner's file."""
     return f"{check_owner(owner)}.yml"
+
+
+def certificate_file(host: str) -> str:
+    """Name of the file that holds a host's own certificate; the dot keeps it apart from owners."""
+    return f"certificate.{to_label(check_host(host))}.yml"
 
 
 def _write(path: Path, content: bytes) -> None:

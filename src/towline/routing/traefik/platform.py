@@ -5,7 +5,7 @@ import hashlib
 
 from towline.errors import InvalidInput
 from towline.names import check_host
-from towline.routing.traefik.checks import check_server
+from towline.routing.checks import check_server
 from towline.routing.traefik.config import CERTIFICATE_RESOLVER, Config, error_page, redirect_to_https, service
 from towline.routing.traefik.options import PlatformRoutes
 

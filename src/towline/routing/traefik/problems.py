@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import orjson
 
-from towline.routing.traefik.certificates import certificate_file
-from towline.routing.traefik.files import RouteFiles
+from towline.routing.traefik.files import RouteFiles, certificate_file
 from towline.routing.traefik.options import TraefikOptions
 
 _LOG_TAIL = 512 * 1024

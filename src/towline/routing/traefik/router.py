@@ -9,10 +9,11 @@ from datetime import timedelta
 
 from towline.errors import RouterUnavailable
 from towline.routing.base import Router
+from towline.routing.certificates import check_pair
 from towline.routing.traefik.api import TraefikApi
-from towline.routing.traefik.certificates import certificate_config, certificate_file
 from towline.routing.traefik.config import (
     REVISION_HEADER,
+    certificate_config,
     get_revision,
     get_servers,
     render,
@@ -20,7 +21,7 @@ from towline.routing.traefik.config import (
     traefik_config,
 )
 from towline.routing.traefik.connections import count_connections
-from towline.routing.traefik.files import RouteFiles, owner_file
+from towline.routing.traefik.files import RouteFiles, certificate_file, owner_file
 from towline.routing.traefik.options import TraefikOptions
 from towline.routing.traefik.platform import platform_routes_config
 from towline.routing.traefik.problems import find_certificate_problem
@@ -78,8 +79,12 @@ class TraefikRouter(Router):
 
     async def put_certificate(self, host: str, *, certificate_pem: str, key_pem: str) -> None:
         """Write the pair, checked, into a file of its own (mode 0600) that Traefik picks up like any other."""
-        config = certificate_config(host, certificate_pem=certificate_pem, key_pem=key_pem)
-        await asyncio.to_thread(self._files.put, certificate_file(host), render(config))
+        pair = check_pair(host, certificate_pem=certificate_pem, key_pem=key_pem)
+        await asyncio.to_thread(self._files.put, certificate_file(host), render(certificate_config(*pair)))
+
+    async def remove_certificate(self, host: str) -> None:
+        """Delete the file with the pair."""
+        await asyncio.to_thread(self._files.delete, certificate_file(host))
 
     async def get_certificate_problem(self, host: str) -> str:
         """From Traefik's certificate store, its log and DNS; a first request is reported as still under way."""

@@ -1,4 +1,4 @@
-"""The user's own certificates: checked, then written for Traefik."""
+"""The user's own certificates: what is checked before a router serves one."""
 
 from datetime import UTC, datetime
 
@@ -16,19 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from towline.errors import InvalidInput
-from towline.names import check_host, to_label
-from towline.routing.traefik.config import Config
+from towline.names import check_host
 
 
-def certificate_file(host: str) -> str:
-    """Name of the file that holds a host's own certificate; the dot keeps it apart from owners."""
-    return f"certificate.{to_label(check_host(host))}.yml"
+def check_pair(host: str, *, certificate_pem: str, key_pem: str) -> tuple[str, str]:
+    """Return certificate chain and key as PEM; InvalidInput when they do not fit or do not cover the host.
 
-
-def certificate_config(host: str, *, certificate_pem: str, key_pem: str) -> Config:
-    """Dynamic configuration that holds the pair itself; InvalidInput when it does not fit or does not cover the host.
-
-    Both are written anew from what was parsed, so nothing else a user put into the text reaches the file.
+    Both are written anew from what was parsed, so nothing else a user put into the text goes any further.
     """
     chain = _load_chain(certificate_pem)
     key = _load_key(key_pem)
@@ -40,7 +34,7 @@ def certificate_config(host: str, *, certificate_pem: str, key_pem: str) -> Conf
         raise InvalidInput(f"The certificate for {host} has expired.", field="certificate_pem")
     certificates = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return {"tls": {"certificates": [{"certFile": certificates, "keyFile": private}]}}
+    return certificates, private
 
 
 def _load_chain(certificate_pem: str) -> list[x509.Certificate]:
