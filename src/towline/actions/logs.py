@@ -1,6 +1,7 @@
 """Logs: lines are masked where they enter, numbered without gaps, kept in batches, and followed live by any number."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -22,6 +23,7 @@ from towline.values import Level, LogEntry, Stream
 
 _FLUSH_SECONDS = 0.05
 _CLOSE_SECONDS = 10.0
+_FOLLOW_SECONDS = 1.0
 _BATCH = 1000
 _BUFFER = 20_000
 _LONGEST_LINE = 16_384
@@ -44,6 +46,7 @@ class LogWriter:
         self._log_id = 0
         self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
         self._flusher: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._flusher = asyncio.create_task(self._flush_for_ever(), name=f"log {self._owner_id}")
@@ -71,6 +74,13 @@ class LogWriter:
         """Add one line of a child's output; fits adapters' `report` parameter."""
         await self.write(line, stream="stdout")
 
+    async def flush(self) -> None:
+        """Return once every line written so far is stored and sent; gives up after ten seconds."""
+        self._hurry.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._lines.join(), _CLOSE_SECONDS)
+        self._hurry.clear()
+
     async def _close(self) -> None:
         await self._lines.put(None)
         flusher = self._flusher
@@ -86,10 +96,13 @@ class LogWriter:
             first = await self._lines.get()
             if first is None:
                 return
-            await asyncio.sleep(_FLUSH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _FLUSH_SECONDS)
             entries = [first]
             is_closing = self._take(entries)
             await self._store_at_last(entries)
+            for _ in entries:
+                self._lines.task_done()
 
     def _take(self, entries: list[LogEntry]) -> bool:
         """Fill a batch from the buffer; True when the end was reached."""
@@ -205,7 +218,7 @@ async def _live(
     subscription: Subscription, last: int, is_over: asyncio.Event | None
 ) -> AsyncIterator[list[dict[str, Any]]]:
     while is_over is None or not is_over.is_set():
-        message = await subscription.get(timeout=1.0)
+        message = await _next_message(subscription, is_over)
         if message is None:
             subscription.catch_up()
             return
@@ -216,6 +229,20 @@ async def _live(
             return
         last = batch[-1]["sequence"]
         yield batch
+
+
+async def _next_message(subscription: Subscription, is_over: asyncio.Event | None) -> bytes | None:
+    """The next message; None when none comes in time, some were lost, or the log is over."""
+    if is_over is None:
+        return await subscription.get(timeout=_FOLLOW_SECONDS)
+    message = asyncio.ensure_future(subscription.get(timeout=_FOLLOW_SECONDS))
+    over = asyncio.ensure_future(is_over.wait())
+    try:
+        await asyncio.wait({message, over}, return_when=asyncio.FIRST_COMPLETED)
+        return message.result() if message.done() else None
+    finally:
+        message.cancel()
+        over.cancel()
 
 
 def _select_lines(owner_id: str) -> Any:

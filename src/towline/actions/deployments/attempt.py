@@ -78,6 +78,7 @@ class Attempt:
         self._keeper: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self.is_cancelled = False
+        self.cancel_status = DeploymentStatus.CANCELLED
         self.is_fence_lost = False
 
     async def __aenter__(self) -> Self:
@@ -145,7 +146,8 @@ class Attempt:
             emit_progress(self.platform, work, row)
 
     async def finish(self, status: DeploymentStatus, *, error: TowlineError | None = None) -> None:
-        """Write the end; the reason is masked like every line of the log."""
+        """Write the end, behind the last line of the log; the reason is masked like every line."""
+        await self.log.flush()
         now = utc_now()
         self._close_step(now)
         values: dict[str, Any] = {"error": None if error is None else self._error_payload(error)}
@@ -190,7 +192,7 @@ class Attempt:
             update(Deployment)
             .where(mine, Deployment.status.in_(RUNNING))
             .values(lease_until=utc_now() + lease)
-            .returning(Deployment.cancel_requested_at, Deployment.switched_at)
+            .returning(Deployment.cancel_requested_at, Deployment.switched_at, Deployment.cancel_status)
         )
         try:
             async with self.platform.database.transaction() as work:
@@ -200,7 +202,9 @@ class Attempt:
             self.is_fence_lost = utc_now() - renewed_at > lease
             return renewed_at
         self.is_fence_lost = row is None
-        self.is_cancelled = row is not None and row[0] is not None and row[1] is None
+        if row is not None:
+            self.is_cancelled = row[0] is not None and row[1] is None
+            self.cancel_status = DeploymentStatus(row[2])
         return utc_now()
 
 

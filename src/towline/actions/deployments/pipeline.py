@@ -55,9 +55,8 @@ async def _run_to_its_end(attempt: Attempt) -> None:
     except FenceLost:
         raise
     except Cancelled as error:
-        status = DeploymentStatus(attempt.deployment.cancel_status)
         await attempt.log.write(error.message, level="warning")
-        await _end_badly(attempt, job, error, status=status)
+        await _end_badly(attempt, job, error, status=attempt.cancel_status)
     except TowlineError as error:
         await _explain(attempt, error)
         await _end_badly(attempt, job, error)

@@ -68,7 +68,7 @@ async def request_deployment(
         requested_by=request.requested_by,
         trigger=request.trigger.value,
         source_type=request.source_type or service.source_type,
-        source_config=dict(request.source_config or service.source_config),
+        source_config=dict(request.source_config if request.source_type else service.source_config),
         ref=request.ref,
         no_cache=request.no_cache,
         rollback_to=request.rollback_to,

@@ -1,0 +1,167 @@
+"""Reading logs: pages along the sequence, the last lines, searching, and following with the same choice of lines."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from towline.actions.events import CHANNEL
+from towline.actions.logs import follow_lines
+from towline.actions.platform import Platform
+from towline.models.deployments import Deployment
+from towline.models.history import Log, LogLine
+from towline.values import DeploymentStatus
+
+Line = dict[str, Any]
+DEFAULT_TAIL: Final = 200
+_COLUMNS: Final = (
+    LogLine.sequence,
+    LogLine.at,
+    LogLine.stream,
+    LogLine.level,
+    LogLine.instance_id,
+    LogLine.message,
+)
+_WINDOW: Final = 50_000
+"""Most lines one search along the sequence looks at; the next page goes on behind them."""
+
+_DISORDER: Final = 5_000
+"""How many lines several instances' lines may be out of the order of their times."""
+
+_LOOK_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineChoice:
+    """Which lines are wanted. `first` is a sequence, inclusive; empty fields do not limit."""
+
+    first: int = 0
+    since: datetime | None = None
+    tail: int | None = None
+    query: str = ""
+    level: str = ""
+    instance_id: str = ""
+    limit: int = 1000
+
+    def takes(self, line: Line) -> bool:
+        """Whether a line is wanted, wherever the choice begins."""
+        return (
+            (not self.query or self.query.lower() in line["message"].lower())
+            and (not self.level or line["level"] == self.level)
+            and (not self.instance_id or line["instance_id"] == self.instance_id)
+        )
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether lines are chosen by more than their place."""
+        return bool(self.query or self.level or self.instance_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LinePage:
+    """Lines in order, and the sequence to go on from."""
+
+    lines: Sequence[Line]
+    next_sequence: int
+
+
+async def read_page(platform: Platform, owner_id: str, choice: LineChoice) -> LinePage:
+    """The chosen lines of one log; none when nothing was written to it yet."""
+    async with platform.database.transaction() as work:
+        log = (await work.session.execute(select(Log.id, Log.last_sequence).where(Log.owner_id == owner_id))).first()
+        if log is None:
+            return LinePage((), 1)
+        first = max(1, choice.first, await _first_since(work.session, log.id, choice.since))
+        if choice.tail is not None:
+            return await _read_tail(work.session, log.id, log.last_sequence, first, choice)
+        return await _read_on(work.session, log.id, log.last_sequence, first, choice)
+
+
+async def follow_page(
+    platform: Platform, owner_id: str, choice: LineChoice, *, is_over: asyncio.Event | None = None
+) -> AsyncGenerator[Sequence[Line]]:
+    """The chosen lines there are, then those that come, each once and in order, until `is_over` and all is read."""
+    after = max(0, choice.first - 1)
+    if choice.tail is not None or choice.since is not None:
+        page = await read_page(platform, owner_id, choice)
+        if page.lines:
+            yield page.lines
+        after = page.next_sequence - 1
+    async with aclosing(_follow(platform, owner_id, after, is_over)) as batches:
+        async for batch in batches:
+            wanted = [line for line in batch if choice.takes(line)] if choice.is_filtered else batch
+            if wanted:
+                yield wanted
+
+
+async def wait_until_final(platform: Platform, deployment_id: str) -> None:
+    """Return once nothing more will happen to a deployment; its log is complete then."""
+    name = deployment_id.encode()
+    async with platform.streams.subscribe(CHANNEL) as subscription:
+        while not await _is_final(platform, deployment_id):
+            message = await subscription.get(timeout=_LOOK_SECONDS)
+            while message is not None and name not in message:
+                message = await subscription.get(timeout=_LOOK_SECONDS)
+            if message is None and subscription.is_lagged:
+                subscription.catch_up()
+                await asyncio.sleep(_LOOK_SECONDS / 10)
+
+
+async def _follow(
+    platform: Platform, owner_id: str, after: int, is_over: asyncio.Event | None
+) -> AsyncGenerator[Sequence[Line]]:
+    async for batch in follow_lines(platform, owner_id, after=after, is_over=is_over):
+        yield batch
+
+
+async def _is_final(platform: Platform, deployment_id: str) -> bool:
+    async with platform.database.transaction() as work:
+        status = await work.session.scalar(select(Deployment.status).where(Deployment.id == deployment_id))
+    return status is None or DeploymentStatus(status).is_final
+
+
+async def _first_since(session: AsyncSession, log_id: int, since: datetime | None) -> int:
+    """About the first sequence at or after a time; times of several instances may be a little out of order."""
+    if since is None:
+        return 1
+    query = select(LogLine.sequence).where(LogLine.log_id == log_id, LogLine.at >= since).order_by(LogLine.at)
+    found = await session.scalar(query.limit(1))
+    if found is not None:
+        return max(1, found - _DISORDER)
+    last = await session.scalar(select(Log.last_sequence).where(Log.id == log_id))
+    return (last or 0) + 1
+
+
+async def _read_tail(session: AsyncSession, log_id: int, last: int, first: int, choice: LineChoice) -> LinePage:
+    query = _chosen(log_id, choice).where(LogLine.sequence >= first, LogLine.sequence <= last)
+    rows = await session.execute(query.order_by(LogLine.sequence.desc()).limit(choice.tail))
+    return LinePage(_lines(rows)[::-1], max(last + 1, first))
+
+
+async def _read_on(session: AsyncSession, log_id: int, last: int, first: int, choice: LineChoice) -> LinePage:
+    end = min(last, first + _WINDOW - 1) if choice.is_filtered else last
+    query = _chosen(log_id, choice).where(LogLine.sequence >= first, LogLine.sequence <= end)
+    lines = _lines(await session.execute(query.order_by(LogLine.sequence).limit(choice.limit)))
+    if len(lines) == choice.limit:
+        return LinePage(lines, lines[-1]["sequence"] + 1)
+    return LinePage(lines, max(end + 1, first))
+
+
+def _chosen(log_id: int, choice: LineChoice) -> Any:
+    query = select(*_COLUMNS).where(LogLine.log_id == log_id)
+    if choice.query:
+        query = query.where(LogLine.message.icontains(choice.query, autoescape=True))
+    if choice.level:
+        query = query.where(LogLine.level == choice.level)
+    if choice.instance_id:
+        query = query.where(LogLine.instance_id == choice.instance_id)
+    return query if choice.since is None else query.where(LogLine.at >= choice.since)
+
+
+def _lines(rows: Any) -> list[Line]:
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,174 @@
+"""What runs of a service, and how well: the wanted state from the rows, the rest as the engine says it now."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from towline.actions.overview import addresses, to_urls
+from towline.actions.platform import Platform
+from towline.errors import NotFound, TowlineError
+from towline.infra.database import Work
+from towline.models.deployments import Deployment, Release
+from towline.models.history import HealthCheck
+from towline.models.projects import Environment
+from towline.models.services import Instance as InstanceRow
+from towline.models.services import Service, Workload
+from towline.values import HealthStatus, Instance, InstanceState
+
+_LOOK_SECONDS: Final = 5.0
+_OPEN: Final = ("queued", "building", "deploying")
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOverview:
+    """An instance as the engine sees it, with what the rows add."""
+
+    instance: Instance
+    release_number: int
+    health: HealthStatus
+    is_routed: bool
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOverview:
+    """A service in one environment; `workload` is None where it was never deployed."""
+
+    service: Service
+    environment: str
+    workload: Workload | None = None
+    release: Release | None = None
+    urls: tuple[str, ...] = ()
+    instances: tuple[InstanceOverview, ...] = ()
+    open_deployment_id: str | None = None
+    last_deployment_id: str | None = None
+    engine_problem: str = ""
+
+    @property
+    def running(self) -> int:
+        """How many instances run right now."""
+        return sum(one.instance.state is InstanceState.RUNNING for one in self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the rows say of a workload's instances."""
+
+    rows: dict[str, InstanceRow] = field(default_factory=dict[str, InstanceRow])
+    numbers: dict[str, int] = field(default_factory=dict[str, int])
+
+
+async def get_service_status(platform: Platform, work: Work, *, service: Service, environment: str) -> ServiceOverview:
+    """A service in one environment (by name); NotFound when the project has no such environment."""
+    found = await _find_workload(work, service, environment)
+    if found is None:
+        await _check_environment(work, service.project_id, environment)
+        return ServiceOverview(service, environment)
+    workload: Workload = found[0]
+    instances, problem = await _list_instances(platform, work, workload)
+    return ServiceOverview(
+        service=service,
+        environment=found.environment,
+        workload=workload,
+        release=found[1],
+        urls=to_urls(platform, found.routes),
+        instances=instances,
+        open_deployment_id=found.open_deployment_id,
+        last_deployment_id=found.last_deployment_id,
+        engine_problem=problem,
+    )
+
+
+async def find_workload_id(work: Work, *, service: Service, environment: str) -> str | None:
+    """The workload of a service in an environment (by name); None where it was never deployed."""
+    query = (
+        select(Workload.id)
+        .join(Environment, Environment.id == Workload.environment_id)
+        .where(Workload.service_id == service.id, Environment.name == environment, Environment.deleted_at.is_(None))
+    )
+    workload_id = await work.session.scalar(query)
+    if workload_id is None:
+        await _check_environment(work, service.project_id, environment)
+    return workload_id
+
+
+async def list_health_checks(
+    work: Work, workload_id: str, *, limit: int, before: datetime | None = None
+) -> Sequence[HealthCheck]:
+    """Looks of the monitor at a workload, newest first."""
+    query = select(HealthCheck).where(HealthCheck.workload_id == workload_id)
+    if before is not None:
+        query = query.where(HealthCheck.checked_at < before)
+    return (await work.session.scalars(query.order_by(HealthCheck.checked_at.desc()).limit(limit))).all()
+
+
+async def _find_workload(work: Work, service: Service, environment: str) -> Any:
+    mine = Deployment.workload_id == Workload.id
+    is_open = select(Deployment.id).where(mine, Deployment.status.in_(_OPEN)).order_by(Deployment.number).limit(1)
+    newest = select(Deployment.id).where(mine).order_by(Deployment.number.desc()).limit(1)
+    query = (
+        select(
+            Workload,
+            Release,
+            Environment.name.label("environment"),
+            addresses(Workload.id).label("routes"),
+            is_open.correlate(Workload).scalar_subquery().label("open_deployment_id"),
+            newest.correlate(Workload).scalar_subquery().label("last_deployment_id"),
+        )
+        .join(Environment, Environment.id == Workload.environment_id)
+        .join(Release, Release.id == Workload.release_id, isouter=True)
+        .where(Workload.service_id == service.id, Environment.deleted_at.is_(None), Environment.name == environment)
+    )
+    return (await work.session.execute(query)).first()
+
+
+async def _check_environment(work: Work, project_id: str, environment: str) -> None:
+    query = select(Environment.id).where(
+        Environment.project_id == project_id, Environment.name == environment, Environment.deleted_at.is_(None)
+    )
+    if environment != "production" and await work.session.scalar(query) is None:
+        raise NotFound(f"The project has no environment {environment!r}.", hint="Create it first, or leave it out.")
+
+
+async def _list_instances(
+    platform: Platform, work: Work, workload: Workload
+) -> tuple[tuple[InstanceOverview, ...], str]:
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            status = await platform.orchestrator.get_status(workload.id)
+    except TowlineError as error:
+        return (), error.message
+    except TimeoutError:
+        return (), "Docker does not answer in time."
+    rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id == workload.id))
+    releases = {instance.release_id for instance in status.instances}
+    numbers = await work.session.execute(select(Release.id, Release.number).where(Release.id.in_(releases)))
+    known = _Known({row.id: row for row in rows}, dict(numbers.tuples().all()))
+    ordered = sorted(status.instances, key=lambda instance: instance.id)
+    return tuple(_instance(workload, instance, known) for instance in ordered), ""
+
+
+def _instance(workload: Workload, instance: Instance, known: _Known) -> InstanceOverview:
+    row = known.rows.get(instance.id)
+    is_routed = row is not None and row.is_routed and workload.wanted == "running"
+    return InstanceOverview(
+        instance=instance,
+        release_number=known.numbers.get(instance.release_id, 0),
+        health=_health(workload, instance, is_routed=is_routed),
+        is_routed=is_routed and instance.state is InstanceState.RUNNING,
+        port=None if row is None else row.port,
+    )
+
+
+def _health(workload: Workload, instance: Instance, *, is_routed: bool) -> HealthStatus:
+    """Of one instance: what the engine's own check says, else what the workload's last check tells of all of them."""
+    if instance.state is InstanceState.EXITED:
+        return HealthStatus.UNHEALTHY
+    if instance.engine_health is not HealthStatus.UNKNOWN:
+        return instance.engine_health
+    is_told = is_routed and workload.health in {HealthStatus.HEALTHY, HealthStatus.UNHEALTHY}
+    return HealthStatus(workload.health) if is_told else HealthStatus.UNKNOWN
