@@ -30,7 +30,7 @@ class Progress:
     def read(self, line: str) -> str | None:
         """The line as people should see it, or None for noise: digests, transfers, repeated summaries."""
         match = _STEP_LINE.fullmatch(line)
-        if match and (match[1] in self._names or not self._is_in_summary):
+        if match and not self._is_in_summary:
             return self._read_step(match[1], match[2])
         return self._read_end(line)
 
