@@ -145,7 +145,7 @@ class BuildSpec:
     dockerfile: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    builder: Literal["auto", "dockerfile", "static", "python", "node"] = "auto"
+    builder: Literal["auto", "dockerfile", "static", "python", "node", "nixpacks", "railpack"] = "auto"
     start_command: tuple[str, ...] = ()
     use_cache: bool = True
     memory_bytes: int = 0

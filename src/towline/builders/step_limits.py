@@ -32,6 +32,7 @@ _POLL_SECONDS: Final = 0.02
 _CLAIM_TRIES: Final = 50
 _LOWER_TRIES: Final = 5
 _ROOTS_EVERY: Final = 10
+_PAGE: Final = 4096
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ class StepWatch:
             yield build
             return
         self._running[build.id] = build
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch(), name="build-step-limits")
         try:
             yield build
@@ -128,7 +129,7 @@ class StepWatch:
     def _bound_all(self) -> None:
         """Bound all steps together, so that many builds at once leave the host its memory."""
         widest = max((build.limits.memory_bytes for build in self._running.values()), default=0)
-        total = max(self.total_memory_bytes, widest)
+        total = max(self.total_memory_bytes, widest) // _PAGE * _PAGE
         for root in self._roots:
             if total and not root.infix and memory_limit(root) != total:
                 write_memory_limit(root, "", total)
