@@ -23,6 +23,7 @@ from towline.routing.traefik.options import PlatformRoutes, TraefikOptions
 from towline.routing.traefik.router import TraefikRouter
 from towline.sources.base import Source
 from towline.sources.custom import CustomSource
+from towline.sources.git.source import GitSource
 from towline.sources.upload import UploadSource
 from towline.storage.base import Storage
 from towline.storage.local import LocalStorage
@@ -85,6 +86,7 @@ def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[st
     sources: list[Source] = [
         UploadSource(storage.store_tree, uploads_dir),
         CustomSource(storage.store_tree, scratch),
+        GitSource(storage.store_tree, scratch, known_hosts=settings.data_dir / "keys" / "known_hosts"),
     ]
     return {source.kind: source for source in sources}
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.errors import Forbidden, NotFound, Unauthenticated
 from towline.models.projects import Project, ProjectCollaborator
+
+Text = str | BindParameter[str]
 
 
 class Role(StrEnum):
@@ -111,10 +113,15 @@ def visible_projects(caller: Caller) -> ColumnElement[bool]:
     """The condition that limits a query on projects to those the caller may see."""
     if not caller.user_id:
         return false()
-    in_key = true() if caller.project_id is None else Project.id == caller.project_id
-    if caller.is_administrator:
+    return visible_to(caller.user_id, is_administrator=caller.is_administrator, project_id=caller.project_id)
+
+
+def visible_to(user_id: Text, *, is_administrator: bool, project_id: Text | None) -> ColumnElement[bool]:
+    """The rule behind `visible_projects`; takes bind parameters too, for statements that are compiled once."""
+    in_key = true() if project_id is None else Project.id == project_id
+    if is_administrator:
         return and_(Project.deleted_at.is_(None), in_key)
-    is_member = select(ProjectCollaborator.project_id).where(ProjectCollaborator.user_id == caller.user_id)
+    is_member = select(ProjectCollaborator.project_id).where(ProjectCollaborator.user_id == user_id)
     return and_(Project.deleted_at.is_(None), in_key, Project.id.in_(is_member))
 
 
@@ -136,9 +143,14 @@ def permitted_projects(caller: Caller, permission: Permission) -> ColumnElement[
 
 def select_projects(caller: Caller) -> Select[Project, str | None]:
     """Projects the caller may see, with the caller's role in each (None for an administrator without one)."""
+    return select_with_role(caller.user_id).where(visible_projects(caller))
+
+
+def select_with_role(user_id: Text) -> Select[Project, str | None]:
+    """All projects with a user's role in each; never without a condition on what may be seen."""
     role: ColumnElement[str | None] = ProjectCollaborator.role  # pyright: ignore[reportAssignmentType] - outer join
-    mine = and_(ProjectCollaborator.project_id == Project.id, ProjectCollaborator.user_id == caller.user_id)
-    return select(Project, role).join(ProjectCollaborator, mine, isouter=True).where(visible_projects(caller))
+    mine = and_(ProjectCollaborator.project_id == Project.id, ProjectCollaborator.user_id == user_id)
+    return select(Project, role).join(ProjectCollaborator, mine, isouter=True)
 
 
 async def get_project(

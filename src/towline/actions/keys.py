@@ -3,7 +3,7 @@
 import secrets
 import string
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,7 @@ from towline.actions.access import Caller, Permission
 from towline.actions.platform import Platform
 from towline.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from towline.infra.database import Work
+from towline.infra.reads import Read
 from towline.infra.secrets import hash_token
 from towline.models.accounts import ApiKey, User
 from towline.models.base import utc_now
@@ -68,15 +69,15 @@ def is_token(value: str) -> bool:
 
 async def find_key_use(platform: Platform, token: str, *, address: str = "") -> KeyUse:
     """Who calls with this token; Unauthenticated saying whether it is unknown, revoked, expired or of nobody now."""
-    async with platform.database.connection() as connection:
-        row = (await connection.execute(_KEY_USE, {"token_hash": hash_token(token)})).first()
-    if row is None:
+    rows = await _KEY_USE.fetch(platform.database, token_hash=hash_token(token))
+    if not rows:
         raise Unauthenticated("The API key is not known here.")
-    if row.revoked_at is not None:
+    row = rows[0]
+    if row["revoked_at"] is not None:
         raise Unauthenticated("The API key was revoked.", hint="Make a new key, or run `towline login`.")
-    if row.expires_at is not None and row.expires_at <= utc_now():
+    if row["expires_at"] is not None and row["expires_at"] <= utc_now():
         raise Unauthenticated("The API key has expired.", hint="Make a new key, or run `towline login`.")
-    if row.disabled_at is not None:
+    if row["disabled_at"] is not None:
         raise Unauthenticated("The user of the API key is disabled.", hint="Ask an administrator.")
     return _key_use(row, address)
 
@@ -189,18 +190,18 @@ async def _earliest_end(work: Work, caller: Caller, wanted: datetime | None) -> 
     return min(ends, default=None)
 
 
-def _key_use(row: Any, address: str) -> KeyUse:
-    scopes: list[str] = row.scopes
+def _key_use(row: Mapping[str, Any], address: str) -> KeyUse:
+    scopes: list[str] = row["scopes"]
     caller = Caller(
-        user_id=row.user_id,
-        is_administrator=row.is_administrator,
-        key_id=row.id,
-        project_id=row.project_id,
+        user_id=row["user_id"],
+        is_administrator=row["is_administrator"],
+        key_id=row["id"],
+        project_id=row["project_id"],
         scopes=None if ALL_SCOPES in scopes else frozenset(scopes),
         address=address,
-        email=row.email,
+        email=row["email"],
     )
-    return KeyUse(caller, row.name, row.user_name, row.expires_at, row.last_used_at)
+    return KeyUse(caller, row["name"], row["user_name"], row["expires_at"], row["last_used_at"])
 
 
 def _checksum(text: str) -> str:
@@ -211,7 +212,7 @@ def _checksum(text: str) -> str:
     return digits
 
 
-_KEY_USE: Final = (
+_KEY_USE: Final = Read(
     select(
         ApiKey.id,
         ApiKey.name,

@@ -129,6 +129,7 @@ async def _converge(platform: Platform, workload_id: str) -> None:
         return None
     if not live.is_wanted:
         return await _take_down(platform, live, live.instances)
+    await _forget_lost(platform, live)
     strays = [item for item in live.instances if item.release_id != live.job.workload.release_id]
     await _take_down(platform, live, strays)
     await _route_again(platform, live)
@@ -153,6 +154,16 @@ async def _look(platform: Platform, workload_id: str) -> _Live | None:
         routed_ids = frozenset(await work.session.scalars(routed))
     status = await platform.orchestrator.get_status(workload_id)
     return _Live(job, release, status.instances, routed_ids)
+
+
+async def _forget_lost(platform: Platform, live: _Live) -> None:
+    """Delete the rows of instances that the engine no longer has, and route away from their addresses."""
+    found = [item.id for item in live.instances]
+    lost = (InstanceRow.workload_id == live.job.workload.id) & InstanceRow.id.not_in(found)
+    async with platform.database.transaction() as work:
+        ids = (await work.session.scalars(delete(InstanceRow).where(lost).returning(InstanceRow.id))).all()
+    if live.routed.intersection(ids):
+        await publish_environment(platform, live.job.environment.id)
 
 
 async def _take_down(platform: Platform, live: _Live, instances: Sequence[Instance]) -> None:

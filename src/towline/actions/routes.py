@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, and_, delete, select, text
 
 from towline.actions.platform import Platform
 from towline.errors import Conflict
@@ -66,6 +66,27 @@ async def ensure_generated_route(
     work.session.add(
         Route(id=new_id("rou"), workload_id=workload.id, host=host, kind="generated", certificate=certificate)
     )
+
+
+async def rename_generated_routes(platform: Platform, work: Work, condition: ColumnElement[bool]) -> set[str]:
+    """Give the workloads that fit the condition new generated hosts, after a change of names; their environments."""
+    query = (
+        select(Project, Service, Environment, Workload)
+        .join(Workload, Workload.project_id == Project.id)
+        .join(Service, Service.id == Workload.service_id)
+        .join(Environment, Environment.id == Workload.environment_id)
+        .join(Route, and_(Route.workload_id == Workload.id, Route.kind == "generated"))
+        .where(condition, Service.deleted_at.is_(None), Environment.deleted_at.is_(None))
+    )
+    found = (await work.session.execute(query)).all()
+    ids = [workload.id for _, _, _, workload in found]
+    await work.session.execute(delete(Route).where(Route.workload_id.in_(ids), Route.kind == "generated"))
+    for project, service, environment, workload in found:
+        await ensure_generated_route(
+            platform, work, project=project, service=service, environment=environment, workload=workload
+        )
+        await work.session.flush()
+    return {workload.environment_id for _, _, _, workload in found}
 
 
 def certificate_for(platform: Platform, host: str) -> str:
