@@ -8,13 +8,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from towline.orchestrators.base import Orchestrator
 from towline.values import Limits, RunSpec
 
 DOCKER = "/usr/bin/docker"
-APPLETS = ("sh", "httpd", "sleep", "echo", "cat", "env", "true", "false", "seq", "nc", "head", "dd", "id", "wget")
+APPLETS = ("sh", "httpd", "sleep", "echo", "cat", "true", "false", "seq", "nc", "head", "dd", "od", "printf")
 PROGRAMS: Mapping[str, str] = {
     "web": "echo started; exec httpd -f -p ${PORT:-8080} -h /www",
     "exits": "echo 'error: this program exits at once' >&2; exit 3",
@@ -74,6 +73,16 @@ def busybox_tar() -> bytes:
     return packed.getvalue()
 
 
+def one_file_tar(text: str) -> bytes:
+    """A root file system like no other."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("note")
+        member.size = len(text.encode())
+        archive.addfile(member, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
 def import_image(tag: str, root: bytes, *changes: str) -> str:
     """Make an image of a root file system; its id."""
     options = [part for change in changes for part in ("--change", change)]
@@ -90,8 +99,3 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float
 
 async def drop(line: str) -> None:
     """Report nowhere."""
-
-
-def has_docker() -> bool:
-    """Whether the tests can use a Docker daemon."""
-    return Path("/var/run/docker.sock").exists() and Path(DOCKER).exists()

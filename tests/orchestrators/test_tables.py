@@ -39,12 +39,18 @@ def test_routes_of_the_host_are_read_without_the_default_route() -> None:
 
 def test_the_first_free_subnet_is_chosen() -> None:
     taken = [IPv4Network("10.0.0.0/26"), IPv4Network("10.0.0.64/27"), IPv4Network("10.0.0.192/26")]
-    assert choose_subnet("10.0.0.0/24", taken=taken) == IPv4Network("10.0.0.128/26")
+    for name in ("one", "two", "three"):
+        assert choose_subnet("10.0.0.0/24", name=name, taken=taken) == IPv4Network("10.0.0.128/26")
+
+
+def test_the_same_name_leads_to_the_same_subnet() -> None:
+    chosen = {choose_subnet("10.0.0.0/16", name="one", taken=[]) for _ in range(3)}
+    assert len(chosen) == 1
 
 
 def test_a_full_pool_is_said_with_the_setting_that_helps() -> None:
     with pytest.raises(OrchestratorUnavailable) as full:
-        choose_subnet("10.0.0.0/24", taken=[IPv4Network("10.0.0.0/8")])
+        choose_subnet("10.0.0.0/24", name="one", taken=[IPv4Network("10.0.0.0/8")])
     assert "TOWLINE_NETWORK_POOL" in full.value.hint
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from towline.errors import TimedOut
 from towline.names import new_id
 from towline.orchestrators.docker.engine import Document, Engine
-from towline.orchestrators.docker.instances import list_containers, remove_container, with_container
+from towline.orchestrators.docker.instances import list_containers, remove_container, undisturbed, with_container
 from towline.orchestrators.docker.logs import FrameReader, follow_logs
 from towline.orchestrators.docker.payloads import (
     COMMAND_LABEL,
@@ -41,7 +41,7 @@ async def run_command(
     name = f"towline-{spec.project}-{spec.service}-{spec.environment}-{command_id[-8:]}"
 
     async def run(engine_id: str) -> int:
-        exit_code = await _run(engine, engine_id, report=report)
+        exit_code = await _run(engine, engine_id, timeout_seconds=timeout_seconds, report=report)
         await remove_container(engine, engine_id)
         return exit_code
 
@@ -72,7 +72,7 @@ async def execute(
         async with asyncio.timeout(timeout_seconds):
             output = await _read_output(engine, created["Id"])
     except BaseException as error:
-        await asyncio.shield(_kill(engine, created["Id"], instance.engine_id))
+        await undisturbed(_kill(engine, created["Id"], instance.engine_id))
         if isinstance(error, TimeoutError):
             raise TimedOut(f"The command {command[0]!r} took longer than {timeout_seconds:g} s.") from error
         raise
@@ -88,12 +88,12 @@ def is_process_of(process_id: int, engine_id: str) -> bool:
         return False
 
 
-async def _run(engine: Engine, engine_id: str, *, report: Report) -> int:
+async def _run(engine: Engine, engine_id: str, *, timeout_seconds: float, report: Report) -> int:
     await engine.call("POST", f"containers/{engine_id}/start")
     async with aclosing(follow_logs(engine, engine_id, since=None)) as lines:
         async for _, _, text in lines:
             await report(text)
-    ended: Document = await engine.call("POST", f"containers/{engine_id}/wait")
+    ended: Document = await engine.call("POST", f"containers/{engine_id}/wait", timeout_seconds=timeout_seconds)
     return int(ended["StatusCode"])
 
 

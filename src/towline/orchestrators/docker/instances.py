@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
-from towline.errors import Conflict, NotFound
+from towline.errors import Conflict, NotFound, TowlineError
 from towline.names import instance_name, new_id
 from towline.orchestrators.docker.engine import Document, Engine
 from towline.orchestrators.docker.payloads import (
@@ -41,7 +41,7 @@ class Instances:
         try:
             return tuple(await asyncio.gather(*tasks))
         except BaseException:
-            await asyncio.shield(self._undo(tasks))
+            await undisturbed(self._undo(tasks))
             raise
 
     async def scale(self, spec: RunSpec, *, replicas: int) -> tuple[Instance, ...]:
@@ -156,8 +156,26 @@ async def with_container(
         created: Document = await asyncio.shield(creation)
         return await use(created["Id"])
     except BaseException:
-        await asyncio.shield(discard_container(engine, creation))
+        await undisturbed(discard_container(engine, creation))
         raise
+
+
+async def undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Finish a clean-up through any cancel, which is raised afterwards; the reason for cleaning up is the caller's.
+
+    Where the engine is lost meanwhile the sweep finds what stays.
+    """
+    task = asyncio.create_task(work)
+    was_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            was_cancelled = True
+        except TowlineError:
+            break
+    if was_cancelled:
+        raise asyncio.CancelledError
 
 
 async def discard_container(engine: Engine, creation: asyncio.Task[Document]) -> None:

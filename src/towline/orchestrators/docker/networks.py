@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 import json
 import socket
@@ -16,6 +17,8 @@ from towline.orchestrators.docker.payloads import OWNER_LABEL, network_payload
 
 PREFIX_LENGTH: Final = 26
 _TRIES: Final = 20
+_WAITS: Final = 20
+_WAIT_SECONDS: Final = 0.1
 _ROUTES: Final = Path("/proc/net/route")
 Subnet = ipaddress.IPv4Network
 
@@ -55,9 +58,9 @@ class Networks:
     async def _create(self, name: str, labels: Mapping[str, str]) -> str:
         refused: set[Subnet] = set()
         for _ in range(_TRIES):
-            if (found := await self._find(name)) is not None:  # another process was quicker
+            if (found := await self._find(name)) is not None:
                 return found
-            subnet = choose_subnet(self._pool, taken={*await self._list_taken(), *refused})
+            subnet = choose_subnet(self._pool, name=name, taken={*await self._list_taken(), *refused})
             body = network_payload(name, subnet=str(subnet), gateway=str(subnet[1]), labels=labels)
             try:
                 await self._engine.call("POST", "networks/create", body=body)
@@ -66,15 +69,26 @@ class Networks:
             except (OrchestratorUnavailable, InvalidInput) as error:
                 if "overlap" not in error.message.lower():
                     raise
+                if (found := await self._wait_for(name)) is not None:
+                    return found
                 refused.add(subnet)
                 continue
             return str(subnet)
         raise OrchestratorUnavailable(f"No free subnet for the network {name} could be had in {_TRIES} tries.")
 
+    async def _wait_for(self, name: str) -> str | None:
+        """The network that another process is making just now, in the very subnet that was chosen here."""
+        for _ in range(_WAITS):
+            await asyncio.sleep(_WAIT_SECONDS)
+            if (found := await self._find(name)) is not None:
+                return found
+        return None
+
     async def _find(self, name: str) -> str | None:
-        try:
-            found: Document = await self._engine.call("GET", f"networks/{name}")
-        except NotFound:
+        filters = json.dumps({"name": [name]})
+        rows: list[Document] = await self._engine.call("GET", "networks", params={"filters": filters})
+        found = next((row for row in rows if row["Name"] == name), None)
+        if found is None:
             return None
         if section(found, "Labels").get(OWNER_LABEL) != self._installation_id:
             raise Conflict(
@@ -88,11 +102,17 @@ class Networks:
         return [subnet for row in rows for subnet in subnets_of(row)] + _routed_subnets()
 
 
-def choose_subnet(pool: str, *, taken: Collection[Subnet]) -> Subnet:
-    """The first /26 of the pool that overlaps nothing taken; OrchestratorUnavailable when there is none."""
+def choose_subnet(pool: str, *, name: str, taken: Collection[Subnet]) -> Subnet:
+    """The first /26 of the pool that overlaps nothing taken; OrchestratorUnavailable when there is none.
+
+    The search begins at a place that follows from the name: two processes that make the same network choose the same
+    subnet, and the Engine, which does not keep names unique, refuses the second.
+    """
     whole = ipaddress.IPv4Network(pool)
     near = [subnet for subnet in taken if subnet.overlaps(whole)]
-    for candidate in whole.subnets(new_prefix=max(PREFIX_LENGTH, whole.prefixlen)):
+    candidates = list(whole.subnets(new_prefix=max(PREFIX_LENGTH, whole.prefixlen)))
+    start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(candidates)
+    for candidate in candidates[start:] + candidates[:start]:
         if not any(candidate.overlaps(subnet) for subnet in near):
             return candidate
     raise OrchestratorUnavailable(

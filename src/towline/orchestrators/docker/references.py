@@ -9,7 +9,8 @@ from typing import Final
 from towline.errors import DiskFull, ImageNotFound, InvalidInput, SourceUnavailable, TowlineError
 from towline.values import Credential
 
-_NAME: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
+_HOST: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?"
+_NAME: Final = rf"(?:{_HOST}/)?[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
 _TAG: Final = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
 _REFERENCE: Final = re.compile(rf"(?P<name>{_NAME})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?")

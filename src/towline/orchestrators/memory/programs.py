@@ -1,7 +1,6 @@
 """The program inside a stand-in instance: a real listener on a loopback address of its own."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -76,7 +75,7 @@ class Program:
         self._output = output
         self._server: asyncio.Server | None = None
         self._late: asyncio.Task[None] | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self.ports: Sequence[int] = ()
 
     async def start(self, instance: Instance) -> int | None:
@@ -101,8 +100,9 @@ class Program:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in self._open:
-            writer.close()
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         self.ports = ()
 
     async def _listen_late(self) -> None:
@@ -113,20 +113,26 @@ class Program:
         if "loopback" in self._spec.image:  # an app that binds localhost is reached by nobody but itself
             return
         port = OTHER_PORT if "other-port" in self._spec.image else self._spec.port or DEFAULT_PORT
-        self._server = await asyncio.start_server(self._answer, self._address, port)
+        self._server = await asyncio.start_server(self._serve, self._address, port)
         self.ports = (port,)
 
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
+        try:
+            await self._answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a caller that hung up or did not speak HTTP
+        finally:
+            self._answering.discard(task)
+            writer.close()
+
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            request = await reader.readuntil(b"\r\n\r\n")
-            self._output.write(request.split(b"\r\n", 1)[0].decode(errors="replace"))
-            writer.write(self._response())
-            await writer.drain()
-        self._open.discard(writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        request = await reader.readuntil(b"\r\n\r\n")
+        self._output.write(request.split(b"\r\n", 1)[0].decode(errors="replace"))
+        writer.write(self._response())
+        await writer.drain()
 
     def _response(self) -> bytes:
         status = "500 Internal Server Error" if "unhealthy" in self._spec.image else "200 OK"
