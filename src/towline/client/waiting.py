@@ -11,9 +11,8 @@ from towline.contract.deployments import Deployment
 from towline.contract.logs import LogEntry
 from towline.errors import TimedOut, TowlineError
 
-POLL_SECONDS: Final = 0.5
-"""Time between two looks at the status; the end of the log stream brings the last look at once."""
-
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.5
 _DRAIN_SECONDS: Final = 3.0
 
 OnLog = Callable[[LogEntry], None]
@@ -36,6 +35,7 @@ def wait_for_deployment(
     log = _LogReader(deployments, deployment_id) if on_log else None
     deadline = None if timeout is None else time.monotonic() + timeout
     seen: tuple[object, ...] = ()
+    pause = _FIRST_PAUSE
     while True:
         deployment = deployments.get_status(deployment_id)
         if deployment.status.is_final and log and on_log:
@@ -48,14 +48,16 @@ def wait_for_deployment(
             return deployment
         if deadline is not None and time.monotonic() > deadline:
             raise TimedOut(f"Deployment {deployment_id} is still {deployment.status} after {timeout:g} s.")
-        _pause(log, on_log)
+        _pause(log, on_log, seconds=pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def _pause(log: "_LogReader | None", on_log: OnLog | None) -> None:
+def _pause(log: "_LogReader | None", on_log: OnLog | None, *, seconds: float) -> None:
+    """The end of the log cuts the pause short: the deployment is final then, or about to be."""
     if log and on_log and not log.is_done:
-        log.pass_on(on_log, seconds=POLL_SECONDS)
+        log.pass_on(on_log, seconds=seconds)
         return
-    time.sleep(POLL_SECONDS)
+    time.sleep(seconds)
 
 
 class _LogReader:

@@ -1,0 +1,133 @@
+"""The command line: all commands, and how their errors are shown."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
+
+import typer
+from pydantic import ValidationError
+
+from towline import __version__
+from towline.cli import (
+    account,
+    deploy,
+    deployments,
+    domains,
+    environments,
+    keys,
+    lifecycle,
+    logs,
+    projects,
+    releases,
+    services,
+    status,
+    variables,
+)
+from towline.cli.output import has_colours
+from towline.errors import InvalidInput, TowlineError
+
+_INTERRUPTED: Final = 130
+
+_COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "deploy": deploy.deploy,
+    "status": status.status,
+    "logs": logs.logs,
+    "rollback": releases.rollback,
+    "scale": lifecycle.scale,
+    "restart": lifecycle.restart,
+    "stop": lifecycle.stop,
+    "start": lifecycle.start,
+    "cancel": deployments.cancel,
+    "open": account.open_page,
+    "health": status.show_health,
+    "login": account.login,
+    "logout": account.logout,
+    "config": account.config,
+    "events": account.events,
+    "audit": account.audit,
+}
+_NOUNS: Final = (
+    projects.projects,
+    services.services,
+    environments.environments,
+    deployments.deployments,
+    releases.releases,
+    variables.variables,
+    domains.domains,
+    keys.keys,
+    keys.registries,
+)
+
+
+def make_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="towline",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name, command in _COMMANDS.items():
+        app.command(name)(command)
+    for noun in _NOUNS:
+        app.add_typer(noun)
+    return app
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code (see docs/reference/cli.md)."""
+    try:
+        result: object = make_app()(args=list(arguments), prog_name="towline", standalone_mode=False)
+    except TowlineError as error:
+        return _show_error(error, is_json="--json" in arguments)
+    except ValidationError as error:
+        return _show_error(_invalid(error), is_json="--json" in arguments)
+    except typer.TyperException as error:
+        usage = InvalidInput(error.format_message(), hint=f"Run `{_help_command(arguments)}`.")
+        return _show_error(usage, is_json="--json" in arguments)
+    except typer.Abort:
+        typer.echo("Stopped.", err=True)
+        return _INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _root(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version of this client.")] = False,
+) -> None:
+    """Deploy anything to your own machines."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _show_error(error: TowlineError, *, is_json: bool) -> int:
+    if is_json:
+        fields = {"code": error.code, "message": error.message, "hint": error.hint, "field": error.field}
+        typer.echo(json.dumps({"error": fields}), err=True)
+        return error.exit_code
+    label = typer.style("Error:", fg="red", bold=True) if has_colours(sys.stderr) else "Error:"
+    typer.echo(f"{label} {error.message}", err=True)
+    typer.echo(f"Try: {error.hint}", err=True)
+    return error.exit_code
+
+
+def _invalid(error: ValidationError) -> InvalidInput:
+    """What pydantic found wrong with the command's values, before they were sent."""
+    faults = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    return InvalidInput(f"{'; '.join(faults)}.", hint="Correct the named values.")
+
+
+def _help_command(arguments: Sequence[str]) -> str:
+    """`towline NOUN --help` for the nouns at the beginning of the command line."""
+    words: list[str] = []
+    for argument in arguments:
+        if not argument.isalpha():
+            break
+        words.append(argument)
+    return " ".join(["towline", *words[:1], "--help"])

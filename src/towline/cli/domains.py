@@ -1,0 +1,103 @@
+"""`towline domains`: hosts and paths that lead to a service."""
+
+from typing import Annotated
+
+import typer
+
+from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption
+from towline.cli.session import Session, Target, open_session
+from towline.contract.domains import Route, RouteCreate
+from towline.errors import NotFound
+
+domains = typer.Typer(name="domains", help="Domains: hosts and paths that lead to a service.")
+
+_Host = Annotated[str, typer.Argument(metavar="HOST[/PATH]", help="Such as shop.example.com or example.com/api.")]
+
+
+@domains.callback(invoke_without_command=True)
+def list_by_default(
+    context: typer.Context, *, project: ProjectOption = None, service: ServiceOption = None, as_json: AsJson = False
+) -> None:
+    """Domains: hosts and paths that lead to a service."""
+    if context.invoked_subcommand is None:
+        list_domains(project=project, service=service, as_json=as_json)
+
+
+@domains.command("list")
+def list_domains(
+    *,
+    project: ProjectOption = None,
+    service: ServiceOption = None,
+    environment: EnvironmentOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List domains with the state of their certificates."""
+    with open_session(as_json=as_json) as session:
+        place = session.target(project=project, service=service, environment=environment)
+        session.output.models(
+            _routes(session, place),
+            {
+                "url": lambda row: row.url,
+                "kind": lambda row: row.kind,
+                "certificate": lambda row: row.certificate,
+                "problem": lambda row: row.certificate_problem,
+                "id": lambda row: row.id,
+            },
+            nothing="No domain; deploy the service first.",
+        )
+
+
+@domains.command("add")
+def add_domain(
+    host: _Host,
+    *,
+    strip_prefix: Annotated[bool, typer.Option("--strip-prefix", help="Remove the path for the app.")] = False,
+    http_only: Annotated[bool, typer.Option("--http-only", help="Do not ask for a certificate.")] = False,
+    project: ProjectOption = None,
+    service: ServiceOption = None,
+    environment: EnvironmentOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lead a domain, or a path of one, to a service."""
+    name, _, path = host.partition("/")
+    with open_session(as_json=as_json) as session:
+        place = session.target(project=project, service=service, environment=environment)
+        body = RouteCreate(
+            host=name,
+            path_prefix=f"/{path}",
+            strip_prefix=strip_prefix,
+            environment=place.environment,
+            certificate="none" if http_only else "auto",
+            redirect_to_https=not http_only,
+        )
+        route = session.client.routes.create(place.project, place.service, body)
+        facts = {"url": route.url, "certificate": route.certificate, "problem": route.certificate_problem}
+        session.output.model(route, facts)
+
+
+@domains.command("remove")
+def remove_domain(
+    host: Annotated[str, typer.Argument(metavar="HOST[/PATH]|ID")],
+    *,
+    project: ProjectOption = None,
+    service: ServiceOption = None,
+    environment: EnvironmentOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a custom domain."""
+    with open_session(as_json=as_json) as session:
+        place = session.target(project=project, service=service, environment=environment)
+        matching = [route for route in _routes(session, place) if host in _names(route)]
+        if not matching:
+            raise NotFound(f"{place} has no domain {host!r}.", hint="List them with `towline domains`.")
+        session.client.routes.delete(place.project, place.service, matching[0].id)
+        session.output.say(f"Removed {matching[0].url}.")
+
+
+def _routes(session: Session, place: Target) -> list[Route]:
+    return session.client.routes.list(place.project, place.service, environment=place.environment).items
+
+
+def _names(route: Route) -> set[str]:
+    path = route.path_prefix.rstrip("/")
+    return {route.id, f"{route.host}{path}", f"{route.host}{path}/"}

@@ -1,0 +1,134 @@
+"""`towline keys` and `towline registries`: credentials for programs and for images."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from towline.cli.options import AsJson, ProjectOption, Yes
+from towline.cli.session import open_session
+from towline.contract.keys import KeyCreate
+from towline.contract.registries import RegistryCreate, RegistryQuery
+from towline.errors import InvalidInput
+
+keys = typer.Typer(name="keys", help="API keys: credentials for programs.")
+registries = typer.Typer(name="registries", help="Registries: credentials for pulling and pushing images.")
+
+
+@keys.callback(invoke_without_command=True)
+def list_keys_by_default(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """API keys: credentials for programs."""
+    if context.invoked_subcommand is None:
+        list_keys(as_json=as_json)
+
+
+@keys.command("list")
+def list_keys(*, as_json: AsJson = False) -> None:
+    """List your API keys."""
+    with open_session(as_json=as_json) as session:
+        session.output.models(
+            session.client.keys.list().items,
+            {
+                "name": lambda row: row.name,
+                "key": lambda row: f"{row.prefix}…",
+                "scopes": lambda row: row.scopes,
+                "expires": lambda row: row.expires_at,
+                "last used": lambda row: row.last_used_at,
+                "id": lambda row: row.id,
+            },
+            nothing="No key.",
+        )
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    *,
+    project: Annotated[str | None, typer.Option("--project", "-p", help="The only project it may touch.")] = None,
+    scopes: Annotated[list[str] | None, typer.Option("--scope", help="Permission; may be given several times.")] = None,
+    days: Annotated[int | None, typer.Option("--days", min=1, max=3650, help="Days until it expires.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create an API key; it is shown once."""
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+    with open_session(as_json=as_json) as session:
+        key = session.client.keys.create(
+            KeyCreate(name=name, project=project, scopes=scopes or ["*"], expires_at=expires_at)
+        )
+        session.output.model(key, {"name": key.name, "id": key.id, "key": key.value})
+        session.output.say("\nKeep it now; it is not shown again.")
+
+
+@keys.command("delete")
+def delete_key(key: Annotated[str, typer.Argument(metavar="ID")], *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Revoke an API key."""
+    with open_session(as_json=as_json) as session:
+        session.confirm(f"Revoke key {key}?", yes=yes)
+        session.client.keys.delete(key)
+        session.output.say(f"Revoked key {key}.")
+
+
+@registries.callback(invoke_without_command=True)
+def list_registries_by_default(
+    context: typer.Context, *, project: ProjectOption = None, as_json: AsJson = False
+) -> None:
+    """Registries: credentials for pulling and pushing images."""
+    if context.invoked_subcommand is None:
+        list_registries(project=project, as_json=as_json)
+
+
+@registries.command("list")
+def list_registries(*, project: ProjectOption = None, as_json: AsJson = False) -> None:
+    """List registries with stored credentials."""
+    with open_session(as_json=as_json) as session:
+        chosen = project or (session.link.project if session.link else None)
+        session.output.models(
+            session.client.registries.list(RegistryQuery(project=chosen)).items,
+            {
+                "host": lambda row: row.host,
+                "user": lambda row: row.username,
+                "project": lambda row: row.project_id or "all",
+                "id": lambda row: row.id,
+            },
+            nothing="No registry.",
+        )
+
+
+@registries.command("add")
+def add_registry(
+    host: Annotated[str, typer.Argument(help="Host and port, such as registry.example.com:5000.")],
+    *,
+    username: Annotated[str, typer.Option("--username", "-u", help="User name.")],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="The only project that may use it; else all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store credentials; the password is asked for, or read from standard input."""
+    password = read_secret("Password")
+    with open_session(as_json=as_json) as session:
+        body = RegistryCreate(host=host, project=project, username=username, password=password)
+        registry = session.client.registries.create(body)
+        session.output.model(registry, {"host": registry.host, "user": registry.username, "id": registry.id})
+
+
+@registries.command("remove")
+def remove_registry(
+    registry: Annotated[str, typer.Argument(metavar="ID")], *, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Delete stored credentials."""
+    with open_session(as_json=as_json) as session:
+        session.confirm(f"Delete the credentials {registry}?", yes=yes)
+        session.client.registries.delete(registry)
+        session.output.say(f"Deleted the credentials {registry}.")
+
+
+def read_secret(what: str) -> str:
+    """A secret typed unseen at a terminal, or the first line of standard input."""
+    if sys.stdin.isatty():
+        return typer.prompt(what, hide_input=True, err=True)
+    secret = sys.stdin.readline().rstrip("\n")
+    if not secret:
+        raise InvalidInput(f"No {what.lower()} came on standard input.", hint="Pipe it in, or run this in a terminal.")
+    return secret

@@ -1,0 +1,108 @@
+"""`towline status`: what runs of a project or service, and how well."""
+
+from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, TargetArgument
+from towline.cli.session import Session, Target, open_session
+from towline.contract.status import HealthQuery, ServiceStatus
+
+
+def status(
+    target: TargetArgument = None,
+    *,
+    project: ProjectOption = None,
+    environment: EnvironmentOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what runs of a service; with --project alone, of all its services."""
+    with open_session(as_json=as_json) as session:
+        if target is None and project is not None:
+            _show_project(session, project, environment=session.environment(environment))
+            return
+        _show_service(session, session.target(target, project=project, environment=environment))
+
+
+def show_health(
+    target: TargetArgument = None,
+    *,
+    project: ProjectOption = None,
+    environment: EnvironmentOption = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the latest health checks of a service."""
+    with open_session(as_json=as_json) as session:
+        place = session.target(target, project=project, environment=environment)
+        query = HealthQuery(environment=place.environment, limit=limit)
+        session.output.models(
+            session.client.services.list_health(place.project, place.service, query).items,
+            {
+                "checked": lambda row: row.checked_at,
+                "status": lambda row: row.status,
+                "response": lambda row: _milliseconds(row.response_ms),
+                "error": lambda row: row.error,
+            },
+            nothing="No check yet.",
+        )
+
+
+def show_status(session: Session, status: ServiceStatus, *, name: str) -> None:
+    """One service's status, with its instances."""
+    session.output.model(status, {"service": name, **_facts(status)})
+    if status.instances and not session.output.is_json:
+        session.output.say()
+        session.output.models(
+            status.instances,
+            {
+                "instance": lambda row: row.name,
+                "state": lambda row: row.state,
+                "health": lambda row: row.health,
+                "release": lambda row: row.release,
+                "address": lambda row: f"{row.address}:{row.port}" if row.address and row.port else row.address,
+                "restarts": lambda row: row.restarts,
+                "started": lambda row: row.started_at,
+            },
+            nothing="",
+        )
+
+
+def _show_service(session: Session, target: Target) -> None:
+    status = session.client.services.get_status(target.project, target.service, environment=target.environment)
+    show_status(session, status, name=str(target))
+
+
+def _show_project(session: Session, project: str, *, environment: str) -> None:
+    names = [service.name for service in session.client.services.iterate(project)]
+    rows = {name: session.client.services.get_status(project, name, environment=environment) for name in names}
+    name_of = {status.service_id: name for name, status in rows.items()}
+    session.output.models(
+        list(rows.values()),
+        {
+            "service": lambda row: name_of[row.service_id],
+            "state": lambda row: row.state,
+            "health": lambda row: row.health,
+            "running": lambda row: f"{row.running}/{row.replicas}",
+            "release": lambda row: row.release,
+            "url": lambda row: row.urls[0] if row.urls else None,
+            "error": lambda row: row.error,
+        },
+        nothing=f"Project {project} has no service yet.",
+    )
+
+
+def _facts(status: ServiceStatus) -> dict[str, object]:
+    return {
+        "environment": status.environment,
+        "state": status.state,
+        "health": status.health,
+        "checked": status.checked_at,
+        "response": _milliseconds(status.response_ms) if status.response_ms is not None else None,
+        "error": status.error,
+        "running": f"{status.running} of {status.replicas}",
+        "release": status.release,
+        "revision": status.revision,
+        "urls": status.urls,
+        "deploying": status.deployment_id,
+    }
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"

@@ -1,0 +1,219 @@
+"""The other commands against the stub server."""
+
+import io
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+from tests.client.stub_state import API_KEY, StubState
+
+from towline.cli.app import main
+from towline.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
+
+
+def test_project_commands(towline: Run, state: StubState) -> None:
+    assert "No project yet" in towline("projects").out
+    assert towline("projects", "create", "shop", "--description", "The shop", "--json").json["name"] == "shop"
+    assert "shop" in towline("projects").out
+    assert towline("projects", "update", "--project", "shop", "--name", "store").code == 0
+    assert "store" in towline("projects", "show", "store").out
+    refused = towline("projects", "delete", "store")
+    assert (refused.code, "Try: Pass --yes." in refused.err) == (InvalidInput.exit_code, True)
+    assert towline("projects", "delete", "store", "--yes").code == 0
+    assert not state.projects
+
+
+def test_service_commands(towline: Run, state: StubState) -> None:
+    towline("projects", "create", "shop")
+    created = towline(
+        *("services", "create", "api", "--project", "shop", "--port", "8080", "--memory", "256M", "--type", "worker"),
+        *("--volume", "files:/var/files", "--start-command", "node 'my app.js'", "--build-arg", "A=1=2"),
+        *("--set", "drain_seconds=5", "--json"),
+    ).json
+    assert created["memory_bytes"] == 256_000_000
+    assert created["start_command"] == ["node", "my app.js"]
+    assert created["build_arguments"] == {"A": "1=2"}
+    assert created["volumes"] == [{"name": "files", "path": "/var/files"}]
+    assert created["drain_seconds"] == 5
+    assert "api" in towline("services", "--project", "shop").out
+    assert "node 'my app.js'" in towline("services", "show", "shop/api").out
+    assert towline("services", "update", "shop/api", "--health", "command:pg_isready -q").code == 0
+    assert state.services[("shop", "api")].health.command == ["pg_isready", "-q"]
+    assert towline("services", "delete", "shop/api", "--yes").code == 0
+
+
+def test_status_of_a_service_and_of_a_project(deployed: Run) -> None:
+    shown = deployed("status").out
+    assert "running      1 of 1" in shown
+    assert "10.117.0.3:8080" in shown
+    assert deployed("status", "shop/shop", "--json").json["health"] == "healthy"
+    assert "1/1" in deployed("status", "--project", "shop").out
+    assert "1.5 ms" in deployed("health").out
+
+
+def test_lifecycle_commands(deployed: Run) -> None:
+    assert deployed("scale", "3", "--json").json["replicas"] == 3
+    assert deployed("stop", "--json").json["state"] == "stopped"
+    assert deployed("start", "--json").json["state"] == "running"
+    assert deployed("restart").code == 0
+    assert deployed("scale", "101").code == InvalidInput.exit_code
+
+
+def test_logs_are_printed_followed_and_searched(deployed: Run, state: StubState) -> None:
+    assert deployed("logs").out == "fetching\nbuilding\nstarting\n"
+    assert deployed("logs", "--grep", "build").out == "building\n"
+    assert deployed("logs", "-t").out.startswith("2026-08-01T12:00:00.000+00:00 fetching")
+    (deployment_id,) = state.deployments
+    followed = deployed("logs", "--deployment", deployment_id, "--follow", "--json").out.splitlines()
+    assert [json.loads(line)["sequence"] for line in followed] == [1, 2, 3]
+    assert "since" in deployed("logs", "--since", "yesterday").err
+
+
+def test_foreign_output_cannot_command_the_terminal(deployed: Run, state: StubState) -> None:
+    state.log_lines = ["\x1b]0;owned\x07\x1b[2Jred \x1b[31mtext\x1b[0m\r\b"]
+    assert deployed("logs").out == "]0;owned[2Jred text\n"
+
+
+def test_variables_are_set_listed_and_deleted(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROM_HERE", "$HOME 'quoted'")
+    assert deployed("env", "set", "MODE=fast=er", "FROM_HERE").code == 0
+    assert deployed("env", "set", "TOKEN=s3cret", "--secret").code == 0
+    shown = {item["name"]: item["value"] for item in deployed("env", "list", "--json").json["items"]}
+    assert shown == {"FROM_HERE": "$HOME 'quoted'", "MODE": "fast=er", "TOKEN": None}
+    assert "s3cret" not in deployed("env").out
+    assert deployed("env", "delete", "MODE", "TOKEN").code == 0
+    missing = deployed("env", "delete", "MODE")
+    assert (missing.code, "no variable 'MODE'" in missing.err) == (NotFound.exit_code, True)
+    assert deployed("env", "set", "--shared", "ALL=1").code == 0
+    assert deployed("env", "--shared", "--json").json["items"][0]["level"] == "project"
+
+
+def test_variables_come_from_a_file(deployed: Run, folder: Path) -> None:
+    (folder / ".env").write_text("# one\nexport A=1\nB='two words'\nC=\"x\\ny\"\nD=$A\n\nE=\n")
+    assert deployed("env", "set", "--file", ".env").code == 0
+    shown = {item["name"]: item["value"] for item in deployed("env", "--json").json["items"]}
+    assert shown == {"A": "1", "B": "two words", "C": "x\ny", "D": "$A", "E": ""}
+    (folder / ".env").write_text("A=1\nnot a variable\n")
+    assert "Line 2 of .env" in deployed("env", "set", "-f", ".env").err
+
+
+def test_domains_are_added_listed_and_removed(deployed: Run, state: StubState) -> None:
+    assert "pending" in deployed("domains", "add", "Example.com/api").out
+    (route,) = state.routes.values()
+    assert (route.host, route.path_prefix) == ("example.com", "/api")
+    assert "https://example.com/api" in deployed("domains").out
+    assert deployed("domains", "remove", "example.org").code == NotFound.exit_code
+    assert deployed("domains", "remove", "example.com/api").code == 0
+    assert not state.routes
+
+
+def test_environments_keys_registries_and_audit(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "production" in deployed("environments").out
+    assert deployed("environments", "create", "staging").code == 0
+    assert deployed("environments", "delete", "staging", "--yes").code == 0
+    assert (
+        deployed("keys", "create", "ci", "--scope", "deploy", "--days", "30", "--json").json["value"].startswith("twl_")
+    )
+    assert "No key." in deployed("keys").out
+    assert deployed("keys", "delete", "key_1", "--yes").code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("hunter2\n"))
+    added = deployed("registries", "add", "registry.example.com:5000", "--username", "ann", "--json")
+    assert "hunter2" not in added.out
+    assert "ann" in deployed("registries").out
+    assert deployed("registries", "remove", added.json["id"], "--yes").code == 0
+    assert "projects.create" in deployed("audit").out
+
+
+def test_open_prints_the_address(deployed: Run) -> None:
+    assert deployed("open").out == "http://shop.localhost:8080\n"
+
+
+def test_events_are_printed_as_they_happen(deployed: Run) -> None:
+    lines = deployed("events", "--count", "2", "--json").out.splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == [5, 6]
+    assert "deployment.progress message=event 5" in deployed("events", "--count", "1").out
+
+
+def test_login_checks_and_keeps_the_key(
+    run: Run, server_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("wrong\n"))
+    assert run("login", server_url).code == Unauthenticated.exit_code
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{API_KEY}\n"))
+    result = run("login", f"{server_url}/")
+    assert (result.code, API_KEY in result.out) == (0, False)
+    path = tmp_path / "home" / "xdg_config_home" / "towline" / "credentials.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run("projects").code == 0
+    assert run("config", "--json").json["signed_in_as"] == "ann@example.com"
+    assert run("logout", server_url).code == 0
+    assert run("projects").code == Unauthenticated.exit_code
+
+
+def test_installation_of_this_machine_is_found_by_itself(run: Run, server_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "towline_data_dir" / "run" / "local.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"url": server_url, "api_key": API_KEY}))
+    assert run("projects").code == 0
+    assert run("config", "--json").json["key_from"] == str(path)
+
+
+def test_linked_address_gets_no_key_of_another_server(run: Run, server_url: str, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "towline_data_dir" / "run" / "local.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"url": server_url, "api_key": API_KEY}))
+    (folder / ".towline").mkdir()
+    link = {"project": "shop", "service": "shop", "url": "http://127.0.0.1:9"}
+    (folder / ".towline" / "project.json").write_text(json.dumps(link))
+    assert run("config", "--json").json["server"] == server_url
+
+
+def test_no_server_is_an_error_with_a_way_on(run: Run) -> None:
+    result = run("status")
+    assert result.code == Unauthenticated.exit_code
+    assert result.err.splitlines()[0] == "Error: No Towline server is known here."
+    assert result.err.splitlines()[1].startswith("Try: Run `towline up`")
+
+
+def test_server_that_is_down_has_an_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOWLINE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("TOWLINE_API_KEY", "k")
+    assert run("projects").code == Unavailable.exit_code
+
+
+def test_errors_are_json_when_asked_for(run: Run) -> None:
+    result = run("status", "--json")
+    assert json.loads(result.err)["error"]["code"] == "unauthenticated"
+    assert result.out == ""
+
+
+def test_wrong_usage_names_the_help(run: Run) -> None:
+    result = run("scale", "many")
+    assert result.code == InvalidInput.exit_code
+    assert "Try: Run `towline scale --help`." in result.err
+    assert run("nonsense").code == InvalidInput.exit_code
+
+
+def test_bad_values_are_refused_before_they_are_sent(towline: Run, state: StubState) -> None:
+    result = towline("projects", "create", "My Shop")
+    assert result.code == InvalidInput.exit_code
+    assert "name: " in result.err
+    assert not state.calls
+
+
+def test_help_and_version_need_no_server(run: Run) -> None:
+    assert "Usage: towline" in run().out
+    assert run("--version").out.strip() == "0.1.0"
+    for noun in ("projects", "services", "env", "domains", "releases", "deployments", "keys"):
+        assert "Usage: towline" in run(noun, "--help").out
+
+
+def test_completion_is_offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TOWLINE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "towline pro")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    with pytest.raises(SystemExit):
+        main([])
+    assert "projects" in capsys.readouterr().out
