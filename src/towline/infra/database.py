@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from towline.errors import Unavailable
@@ -56,6 +57,8 @@ class Database:
                 yield work
         except DBAPIError as error:
             raise _translated(error) from error
+        except PoolTimeout as error:
+            raise Unavailable("Every connection to PostgreSQL is busy.") from error
         except OSError as error:
             raise Unavailable("PostgreSQL does not answer.") from error
         await work.send_all()
@@ -68,6 +71,8 @@ class Database:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
         except DBAPIError as error:
             raise _translated(error) from error
+        except PoolTimeout as error:
+            raise Unavailable("Every connection to PostgreSQL is busy.") from error
         except OSError as error:
             raise Unavailable("PostgreSQL does not answer.") from error
 

@@ -19,7 +19,7 @@ from towline.infra.database import Work
 from towline.web.access import admit, check_admitted
 from towline.web.auth import authenticate, client_address
 from towline.web.bodies import parse_arguments, parse_path, read_body
-from towline.web.deps import Call, get_platform
+from towline.web.deps import SIGNED_IN, Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
 from towline.web.problems import problem_of_database, problem_response, unexpected_response
 from towline.web.refusals import note_refused, note_unauthenticated
@@ -34,7 +34,7 @@ class Mounted:
 
     operation: Operation
     endpoint: Endpoint
-    is_streamed: bool = False
+    holds_transaction: bool = True
 
 
 async def answer(mounted: Mounted, request: Request) -> Response:
@@ -53,7 +53,7 @@ async def answer(mounted: Mounted, request: Request) -> Response:
 async def _answer_caller(mounted: Mounted, call: Call) -> Response:
     try:
         call.path = parse_path(call.request)
-        return await (_stream if mounted.is_streamed else _work)(mounted, call)
+        return await (_work if mounted.holds_transaction else _answer_alone)(mounted, call)
     except TowlineError as error:
         await note_refused(call, call.request.app.state.refusal_limit, error)
         return problem_response(error)
@@ -86,17 +86,22 @@ async def _work(mounted: Mounted, call: Call) -> Response:
     return response
 
 
-async def _stream(mounted: Mounted, call: Call) -> Response:
-    """Operations that read or send for long hold no transaction: the guard has its own, and so has each step."""
+async def _answer_alone(mounted: Mounted, call: Call) -> Response:
+    """Operations that hold no transaction: the guard has one of its own."""
+    if mounted.operation.permission == SIGNED_IN:
+        await admit(call)
+    else:
+        await _admit_alone(call)
+    arguments = parse_arguments(call.request, mounted.operation, b"")
+    return as_response(mounted.operation, await mounted.endpoint(call, **arguments))
+
+
+async def _admit_alone(call: Call) -> None:
     async with call.platform.database.transaction() as work:
         call.open_work = work
         await admit(call)
         check_admitted(call)
-        if mounted.operation.is_write:
-            _record_change(call, work)
     call.open_work = None
-    arguments = parse_arguments(call.request, mounted.operation, b"")
-    return as_response(mounted.operation, await mounted.endpoint(call, **arguments))
 
 
 def as_response(operation: Operation, given: Model | Response | None) -> Response:

@@ -38,13 +38,17 @@ class OperationRouter(APIRouter):
     operation has them. It returns the response model, a finished Response, or None for an answer without a body.
     """
 
-    def operation(self, operation_id: str, *, is_streamed: bool = False) -> Callable[[E], E]:
-        """Mount an operation. A streamed one reads its own body and gets no transaction: `call.work` is not there."""
+    def operation(self, operation_id: str, *, holds_transaction: bool = True) -> Callable[[E], E]:
+        """Mount an operation.
+
+        One that holds no transaction (it reads or sends for long, or reads by itself) gets no `call.work` and no body:
+        it is admitted in a transaction of its own, then reads `call.request` and opens what it needs.
+        """
         operation = _BY_ID[operation_id]
 
         def mount(endpoint: E) -> E:
             _check_signature(operation, endpoint)
-            self.routes.append(OperationRoute(Mounted(operation, endpoint, is_streamed=is_streamed)))
+            self.routes.append(OperationRoute(Mounted(operation, endpoint, holds_transaction=holds_transaction)))
             return endpoint
 
         return mount

@@ -1,5 +1,71 @@
 """HTTP: projects."""
 
+from typing import Any
+
+from starlette.responses import Response
+
+from towline.actions.projects import create_project, delete_project, get_project_view, list_projects, update_project
+from towline.contract.base import PageQuery
+from towline.contract.projects import Project, ProjectCreate, ProjectUpdate
+from towline.web.answering import json_response
+from towline.web.cursors import decode_cursor, page_of
+from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
 router = OperationRouter()
+
+
+@router.operation("projects.list", holds_transaction=False)
+async def list_(call: Call, query: PageQuery) -> Response:
+    """Projects the caller can see, by name."""
+    after = decode_cursor(query.cursor, str)
+    projects = await list_projects(call.platform, call.caller, after=after[0] if after else None, limit=query.limit + 1)
+    return json_response(page_of(projects, limit=query.limit, key=_key))
+
+
+@router.operation("projects.create")
+async def create(call: Call, body: ProjectCreate) -> Project:
+    """A new project, owned by the caller."""
+    project = await create_project(
+        call.platform,
+        call.work,
+        call.caller,
+        name=body.name,
+        description=body.description,
+        base_domain=body.base_domain or "",
+    )
+    call.found_project = project
+    call.note(project.id, name=project.name)
+    return await _show(call)
+
+
+@router.operation("projects.get")
+async def get(call: Call) -> Project:
+    """One project."""
+    return await _show(call)
+
+
+@router.operation("projects.update")
+async def update(call: Call, body: ProjectUpdate) -> Project:
+    """Change a project; fields left out stay as they are."""
+    changes = body.model_dump(exclude_unset=True)
+    if changes.get("name", "") is None:
+        del changes["name"]
+    await update_project(call.platform, call.work, call.project, {name: text or "" for name, text in changes.items()})
+    call.note(call.project.id, **changes)
+    return await _show(call)
+
+
+@router.operation("projects.delete")
+async def delete(call: Call) -> None:
+    """Delete a project and all that runs in it."""
+    call.note(call.project.id, name=call.project.name)
+    await delete_project(call.platform, call.work, call.project)
+
+
+async def _show(call: Call) -> Project:
+    return Project(**await get_project_view(call.platform, call.session, call.caller, call.project.id))
+
+
+def _key(project: dict[str, Any]) -> tuple[str]:
+    return (project["name"],)

@@ -1,0 +1,58 @@
+"""Deletion: rows keep their history under a name of their own; what runs of them is taken down by the reconciler."""
+
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, delete, select
+
+from towline.actions.deployments.requests import cancel_deployment
+from towline.actions.platform import Platform
+from towline.actions.routes import publish_environment
+from towline.errors import Conflict, TowlineError
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment
+from towline.models.projects import Environment, Project
+from towline.models.services import Route, Service, Workload
+from towline.values import DeploymentStatus
+
+_OPEN = tuple(status.value for status in DeploymentStatus if not status.is_final)
+_log = logging.getLogger(__name__)
+
+
+async def retire_workloads(platform: Platform, work: Work, condition: ColumnElement[bool]) -> None:
+    """Stop the workloads that fit the condition: open deployments cancelled, routes gone, instances removed soon."""
+    query = select(Workload).where(condition).order_by(Workload.id).with_for_update()
+    workloads = (await work.session.scalars(query)).all()
+    ids = [workload.id for workload in workloads]
+    deployments = select(Deployment).where(Deployment.workload_id.in_(ids), Deployment.status.in_(_OPEN))
+    for deployment in await work.session.scalars(deployments.with_for_update()):
+        try:
+            await cancel_deployment(platform, work, deployment)
+        except Conflict:
+            _log.info("Deployment %s has switched; it ends by itself and is taken down then", deployment.id)
+    for workload in workloads:
+        workload.wanted = "stopped"
+    await work.session.execute(delete(Route).where(Route.workload_id.in_(ids)))
+    publish_soon(platform, work, {workload.environment_id for workload in workloads})
+    work.after_commit(lambda: platform.bell.ring("reconcile"))
+
+
+def mark_deleted(row: Project | Environment | Service) -> None:
+    """Mark a row as deleted and free its name for a new one; names never hold a `~` otherwise."""
+    row.deleted_at = utc_now()
+    row.name = f"{row.name}~{row.id}"
+
+
+def publish_soon(platform: Platform, work: Work, environment_ids: Iterable[str]) -> None:
+    """Once the transaction is committed, bring the router to what the rows say; a failure is left to the reconciler."""
+
+    async def publish() -> None:
+        for environment_id in sorted(environment_ids):
+            try:
+                await publish_environment(platform, environment_id, confirm=False)
+            except TowlineError as error:
+                _log.warning("The routes of %s are not published yet: %s", environment_id, error)
+                await platform.bell.ring("reconcile")
+
+    work.after_commit(publish)

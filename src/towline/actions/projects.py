@@ -1,0 +1,155 @@
+"""Projects: made with their production environment and owner, shown with the caller's role, deleted as a whole."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from towline.actions.access import Caller, Role, select_projects, select_with_role, visible_to
+from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
+from towline.actions.environments import PRODUCTION, add_environment
+from towline.actions.events import emit
+from towline.actions.platform import Platform
+from towline.actions.routes import rename_generated_routes
+from towline.errors import Conflict
+from towline.infra.database import Work
+from towline.infra.reads import Read
+from towline.models.accounts import ApiKey
+from towline.models.base import utc_now
+from towline.models.deployments import Registry
+from towline.models.projects import Environment, Project, ProjectCollaborator
+from towline.models.services import Service, Variable, Workload
+from towline.names import new_id
+from towline.values import EnvironmentKind
+
+CHANGEABLE: Final = ("name", "description", "base_domain")
+"""What `update_project` takes."""
+
+
+async def create_project(
+    platform: Platform, work: Work, caller: Caller, *, name: str, description: str = "", base_domain: str = ""
+) -> Project:
+    """A new project with its production environment; its creator becomes owner. Conflict when the name is taken."""
+    await _check_name_is_free(work, name)
+    project = Project(
+        id=new_id("prj"),
+        created_at=utc_now(),
+        name=name,
+        description=description,
+        base_domain=base_domain,
+        owner_id=caller.user_id,
+    )
+    work.session.add(project)
+    await work.session.flush()
+    work.session.add(ProjectCollaborator(project_id=project.id, user_id=caller.user_id, role=Role.OWNER.value))
+    await add_environment(work, project.id, PRODUCTION, kind=EnvironmentKind.PRODUCTION)
+    emit(platform, work, "project.created", project_id=project.id, user_id=caller.user_id)
+    return project
+
+
+async def update_project(platform: Platform, work: Work, project: Project, changes: Mapping[str, str]) -> None:
+    """Change fields of CHANGEABLE; a new name or base domain gives its generated hosts new names."""
+    if "name" in changes and changes["name"] != project.name:
+        await _check_name_is_free(work, changes["name"])
+    moves = any(changes.get(field, getattr(project, field)) != getattr(project, field) for field in _IN_HOSTS)
+    for field in CHANGEABLE:
+        if field in changes:
+            setattr(project, field, changes[field])
+    await work.session.flush()
+    if moves:
+        environment_ids = await rename_generated_routes(platform, work, Workload.project_id == project.id)
+        publish_soon(platform, work, environment_ids)
+    emit(platform, work, "project.updated", project_id=project.id)
+
+
+async def delete_project(platform: Platform, work: Work, project: Project) -> None:
+    """Delete a project with all its services and environments, its variables, credentials and keys."""
+    await retire_workloads(platform, work, Workload.project_id == project.id)
+    for model in (Service, Environment):
+        rows = select(model).where(model.project_id == project.id, model.deleted_at.is_(None))
+        for row in await work.session.scalars(rows):
+            mark_deleted(row)
+    session = work.session
+    await session.execute(
+        delete(Variable).where(_owned_by(project, Variable.project_id) | Variable.service_id.in_(_services(project)))
+    )
+    await session.execute(
+        update(Service).where(Service.project_id == project.id).values(source_credential=None, build_secrets=None)
+    )
+    await session.execute(delete(Registry).where(_owned_by(project, Registry.project_id)))
+    await session.execute(update(ApiKey).where(_owned_by(project, ApiKey.project_id)).values(revoked_at=utc_now()))
+    mark_deleted(project)
+    emit(platform, work, "project.deleted", project_id=project.id)
+
+
+async def list_projects(platform: Platform, caller: Caller, *, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """Projects the caller may see, by name, behind the name `after`; in the shape of the contract's Project."""
+    if not caller.user_id:
+        return []
+    read = _list_read(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
+    rows = await read.fetch(
+        platform.database, user_id=caller.user_id, only_project=caller.project_id, after=after or "", most=limit
+    )
+    return [_view(platform, row) for row in rows]
+
+
+async def get_project_view(
+    platform: Platform, session: AsyncSession, caller: Caller, project_id: str
+) -> dict[str, Any]:
+    """One project in the shape of the contract's Project."""
+    rows = await session.execute(_with_view(select_projects(caller)).where(Project.id == project_id))
+    return _view(platform, rows.mappings().one())
+
+
+def _view(platform: Platform, row: Mapping[Any, Any]) -> dict[str, Any]:
+    view = dict(row)
+    view["role"] = view["role"] or Role.OWNER.value
+    view["base_domain"] = view["base_domain"] or platform.settings.base_domain
+    return view
+
+
+@cache
+def _list_read(*, is_administrator: bool, is_one_project: bool) -> Read:
+    """The list as a statement compiled once for each kind of caller."""
+    user_id = bindparam("user_id", type_=Text())
+    only_project = bindparam("only_project", type_=Text()) if is_one_project else None
+    visible = visible_to(user_id, is_administrator=is_administrator, project_id=only_project)
+    query = _with_view(select_with_role(user_id)).where(visible, Project.name > bindparam("after", type_=Text()))
+    return Read(query.order_by(Project.name).limit(bindparam("most", type_=BigInteger())))
+
+
+def _with_view(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    count = (
+        select(func.count())
+        .where(Service.project_id == Project.id, Service.deleted_at.is_(None))
+        .correlate(Project)
+        .scalar_subquery()
+    )
+    return query.with_only_columns(
+        Project.id,
+        Project.name,
+        Project.description,
+        Project.owner_id,
+        Project.base_domain,
+        ProjectCollaborator.role,
+        count.label("service_count"),
+        Project.created_at,
+    )
+
+
+async def _check_name_is_free(work: Work, name: str) -> None:
+    if await work.session.scalar(select(Project.id).where(Project.name == name)) is not None:
+        raise Conflict(f"There is already a project named {name!r}.", hint="Choose another name.")
+
+
+def _owned_by(project: Project, column: Any) -> ColumnElement[bool]:
+    return column == project.id
+
+
+def _services(project: Project) -> Select[str]:
+    return select(Service.id).where(Service.project_id == project.id)
+
+
+_IN_HOSTS: Final = ("name", "base_domain")

@@ -1,0 +1,42 @@
+"""Cursors: where a page of a list ended, opaque to callers."""
+
+import base64
+import binascii
+from typing import Any, TypeVar, cast
+
+import orjson
+
+from towline.errors import InvalidInput
+
+T = TypeVar("T")
+
+
+def encode_cursor(*key: str | float) -> str:
+    """The cursor that goes on behind an object with this sort key."""
+    return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str | None, *types: type[Any]) -> tuple[Any, ...] | None:
+    """The sort key of a cursor, its values of these types; None without one, InvalidInput for one that is not ours."""
+    if cursor is None:
+        return None
+    try:
+        decoded: Any = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise _bad_cursor() from error
+    key = cast("list[Any]", decoded) if isinstance(decoded, list) else []
+    if [type(part) for part in key] != list(types) or any("\0" in part for part in key if isinstance(part, str)):
+        raise _bad_cursor()
+    return tuple(key)
+
+
+def page_of(items: list[T], *, limit: int, key: Any) -> dict[str, Any]:
+    """A page from at most `limit` + 1 objects: the one too many only says that there is a next page."""
+    has_more = len(items) > limit
+    shown = items[:limit]
+    return {"items": shown, "next_cursor": encode_cursor(*key(shown[-1])) if has_more else None}
+
+
+def _bad_cursor() -> InvalidInput:
+    hint = "Pass `next_cursor` of the page before, or leave it out."
+    return InvalidInput("cursor is not one that this list gave.", field="cursor", hint=hint)
