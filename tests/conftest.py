@@ -32,9 +32,8 @@ class Servers:
     def sql(self, statement: str, *, role: str = "towline", database: str = "postgres") -> None:
         """Run one statement outside any transaction."""
         sockets = self.database_url.partition("host=")[2]
-        subprocess.run(
-            [_psql(), "-X", "-q", "-h", sockets, "-U", role, "-d", database, "-c", statement], check=True, timeout=30
-        )
+        place = ["-h", sockets, "-U", role, "-d", database]
+        subprocess.run([_psql(), "-X", "-q", "-o", os.devnull, *place, "-c", statement], check=True, timeout=60)
 
     def url_of(self, database: str) -> str:
         """URL of another database of the same server."""
@@ -74,7 +73,10 @@ def servers(data_folder_base: Path) -> Iterator[Servers]:
         wait_until(lambda: supervisor.poll() is not None or _are_ready(status_file), timeout=60)
         assert supervisor.poll() is None, log.read_text()
         urls = json.loads(status_file.read_text())["urls"]
-        yield Servers(folder, urls["database"], urls["redis"])
+        found = Servers(folder, urls["database"], urls["redis"])
+        found.sql("ALTER SYSTEM SET fsync = off", role="towline_admin")
+        found.sql("SELECT pg_reload_conf()", role="towline_admin")
+        yield found
     finally:
         supervisor.terminate()
         supervisor.wait(60)
@@ -83,8 +85,6 @@ def servers(data_folder_base: Path) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def migrated_servers(servers: Servers) -> Servers:
     """The servers, with every migration run in the template database."""
-    servers.sql("ALTER SYSTEM SET fsync = off", role="towline_admin")
-    servers.sql("SELECT pg_reload_conf()", role="towline_admin")
     environment = {**os.environ, "TOWLINE_DATABASE_URL": servers.database_url}
     subprocess.run([sys.executable, "-m", "towline", "internal", "migrate"], env=environment, check=True, timeout=60)
     return servers

@@ -13,6 +13,7 @@ from tests.conftest import wait_until
 
 from towline.supervise.layout import Layout
 from towline.supervise.leftovers import end_leftovers
+from towline.supervise.postgres import prepare_postgres
 from towline.supervise.status import PartState, Status, find_status
 
 
@@ -90,9 +91,20 @@ def start(layout: Layout) -> Iterator[Callable[..., Run]]:
         run.process.stderr.close()
 
 
+@pytest.fixture(scope="session")
+def cluster(data_folder_base: Path) -> Path:
+    """A stopped PostgreSQL cluster to copy, as making one takes longer than most tests."""
+    layout = Layout(data_folder_base / "cluster")
+    layout.prepare()
+    prepare_postgres(layout)
+    return layout.postgres
+
+
 @pytest.fixture
-def running(start: Callable[..., Run]) -> Run:
+def running(layout: Layout, cluster: Path, start: Callable[..., Run]) -> Run:
     """A supervisor whose databases are ready."""
+    layout.prepare()
+    subprocess.run(["cp", "-a", "--", str(cluster), str(layout.postgres)], check=True)
     run = start()
     wait_until(run.is_ready, timeout=30)
     return run
