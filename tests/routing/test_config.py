@@ -152,6 +152,19 @@ def test_the_platform_outranks_every_app_and_its_api_asks_for_a_password() -> No
     assert found["middlewares"]["towline_auth"]["basicAuth"]["users"] == ["towline:{SHA}/lVn6NdpVQhSGCzfaddLsW3/jik="]
 
 
+def test_the_order_of_setup_hosts_changes_nothing_and_what_is_no_host_is_left_out() -> None:
+    rules = {
+        http(
+            platform_routes_config(
+                PlatformRoutes("t.example.com", "http://127.0.0.1:7000", hosts), api_password="x" * 16
+            )
+        )["routers"]["towline_setup"]["rule"]
+        for hosts in [("a.example.com", "b.example.com"), ("b.example.com", "my_machine", "`", "a.example.com")]
+    }
+    assert len(rules) == 1
+    assert rules.pop().endswith("|| Host(`a.example.com`) || Host(`b.example.com`)")
+
+
 def test_a_short_password_or_a_strange_address_of_the_platform_is_refused() -> None:
     with pytest.raises(InvalidInput):
         platform_routes_config(PlatformRoutes("towline.example.com", "http://127.0.0.1:7000"), api_password="short")

@@ -76,7 +76,16 @@ def _on_both_ports(name: str, router: Config, *, resolver: str) -> dict[str, Con
 
 
 def _setup_rule(platform: PlatformRoutes) -> str:
-    return " || ".join([_ADDRESS, *(f"Host(`{check_host(host)}`)" for host in platform.setup_hosts)])
+    """In one order, so that the processes that write it write the same; a machine may be called what no host can be."""
+    hosts = [host for host in sorted(set(platform.setup_hosts)) if _is_host(host)]
+    return " || ".join([_ADDRESS, *(f"Host(`{host}`)" for host in hosts)])
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return check_host(name) == name
+    except InvalidInput:
+        return False
 
 
 def _user(password: str) -> str:
