@@ -31,7 +31,7 @@ def make_stand_in(tag: str, *, base: str, program: str) -> None:
     """Build an image that has a program which only says how it was called."""
     script = f"#!/bin/sh\\necho {program} $*\\n"
     text = f"FROM {base}\nRUN printf '{script}' > /bin/{program} && chmod +x /bin/{program}\n"
-    docker("build", "-t", tag, "-", stdin=text)
+    docker("build", "-t", tag, "--label", f"towline.test={tag}", "-", stdin=text)
 
 
 class Lines(list[str]):

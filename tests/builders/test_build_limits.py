@@ -119,6 +119,17 @@ async def test_cancel_ends_every_process_of_the_build(
     await wait_until(lambda: not processes(mark), seconds=3)
 
 
+async def test_steps_that_cannot_be_found_are_told_in_the_log(
+    tree: Path, tag: str, lines: Lines, busybox_image: str
+) -> None:
+    (tree / "memory").mkdir()
+    spec = BuildSpec(dockerfile=f"FROM {busybox_image}\nRUN sleep 0.6\n", use_cache=False)
+
+    await DockerfileBuilder(BuildKit(cgroup_mount=tree)).build(tree, spec, tag=tag, labels=[], report=lines)
+
+    assert "(no cgroup of a build step was found)" in lines.text
+
+
 async def test_build_by_someone_who_may_not_limit_says_so_once(
     tree: Path, tag: str, lines: Lines, busybox_image: str
 ) -> None:

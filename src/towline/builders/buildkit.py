@@ -33,6 +33,7 @@ _STEERING: Final = re.compile(
     r"|AZURE_|GIT_|BASH|PYTHON|PERL|RUBY|JAVA|_JAVA|NODE_(OPTIONS|PATH|EXTRA)|PATH$|HOME$|USER$|TMPDIR$|TERM|LANG|LC_"
     r"|LOC|ENV$|IFS$|PS\d$|SHELL|HOSTALIASES|RES_OPTIONS|TZ|.*_PROXY$)"
 )
+_SURELY_SEEN_SECONDS: Final = 0.5
 _DECLARES_NO_PROXY: Final = re.compile(r"(?im)^\s*ARG\s.*\bNO_PROXY\b")
 
 
@@ -102,13 +103,16 @@ class BuildKit:
         async with private_files(recipe, spec) as files, self._watch.limited(limits, report=report) as build:
             marked = await asyncio.to_thread(_marked, spec, build, dockerfile=files.dockerfile)
             command = build_command(cli, marked, context=recipe.context, files=files, tag=tag, labels=labels)
-            await self._run(command, marked, build=build, report=report)
+            progress = Progress()
+            await self._run(command, marked, progress=progress, build=build, report=report)
+            if progress.longest_run >= _SURELY_SEEN_SECONDS:
+                await self._watch.say_if_unseen(build, report)
             image_id = await asyncio.to_thread(files.image_id.read_text)
         return await self._inspect(image_id.strip())
 
-    async def _run(self, command: list[str], spec: BuildSpec, *, build: LimitedBuild, report: Report) -> None:
-        progress = Progress()
-
+    async def _run(
+        self, command: list[str], spec: BuildSpec, *, progress: Progress, build: LimitedBuild, report: Report
+    ) -> None:
         async def read(line: str) -> None:
             if (shown := progress.read(line)) is not None:
                 await report(shown)

@@ -15,12 +15,12 @@ _KEPT_LINES: Final = 20
 
 @dataclass(slots=True)
 class Progress:
-    """Reads plain progress; afterwards knows the step that failed, its last output and the error."""
+    """Reads plain progress; afterwards knows the step that failed, its last output, the error, and the seconds of the longest RUN."""
 
     failed_step: str = ""
     error: str = ""
     current: str = ""
-    steps_run: int = 0
+    longest_run: float = 0
     _names: dict[str, str] = field(default_factory=dict[str, str])
     _output: dict[str, deque[str]] = field(default_factory=dict[str, deque[str]])
     _failed_number: str = ""
@@ -66,7 +66,8 @@ class Progress:
         done = _DONE.fullmatch(body)
         if done is None or name.startswith(_QUIET):
             return None
-        self.steps_run += 1
+        if "] RUN " in name:
+            self.longest_run = max(self.longest_run, float(done[1]))
         if float(done[1]) == 0:
             return None
         return f"{_short(name)} done in {done[1]} s"

@@ -81,7 +81,7 @@ class StepWatch:
         """Limit the steps that carry the build's marker until the block is left."""
         build = LimitedBuild(secrets.token_hex(6), limits, is_enforced=self._can_enforce())
         if not build.is_enforced:
-            await self._say_once(report)
+            await self._say_once(report, "that needs root and a Docker daemon on this machine")
             yield build
             return
         self._running[build.id] = build
@@ -96,13 +96,15 @@ class StepWatch:
     def _can_enforce(self) -> bool:
         return (not self.docker_host or self.docker_host.startswith("unix://")) and can_write_limits(self.top)
 
-    async def _say_once(self, report: Report) -> None:
+    async def say_if_unseen(self, build: LimitedBuild, report: Report) -> None:
+        """Say once that a build was not limited after all, because its steps are not where daemons put them."""
+        if build.is_enforced and not self._roots:
+            await self._say_once(report, "no cgroup of a build step was found")
+
+    async def _say_once(self, report: Report, reason: str) -> None:
         if not self._was_said:
             self._was_said = True
-            await report(
-                "Memory and CPU of builds cannot be limited here: that needs root and a Docker daemon on this machine."
-                " Only their time is limited."
-            )
+            await report(f"Memory and CPU of builds cannot be limited here ({reason}); only their time is.")
 
     async def _rest(self) -> None:
         """Stop looking when nothing is built."""
