@@ -32,10 +32,7 @@ class TarStream:
     def members(self) -> Iterator[Member]:
         """Every entry; the content of one not read by the caller is skipped."""
         extension: dict[bytes, bytes] = {}
-        while block := self._read_block():
-            header = decode_header(block)
-            if header is None:
-                break
+        for header in self._headers():
             if header.kind in b"xXgLKV":
                 extension |= self._read_extension(header)
                 continue
@@ -46,6 +43,14 @@ class TarStream:
             for _ in content:
                 pass
         self._read_trailer()
+
+    def _headers(self) -> Iterator[Header]:
+        block = self._read_block()
+        if not block:
+            raise BundleRejected("The archive is empty.")
+        while block and (header := decode_header(block)):
+            yield header
+            block = self._read_block()
 
     def _content(self, size: int) -> Iterator[bytes]:
         left = size

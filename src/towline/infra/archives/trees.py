@@ -1,5 +1,6 @@
 """Writing untrusted entries into a fresh folder so that nothing lands outside it."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from towline.errors import BundleRejected, TooLarge
 from towline.infra.archives.members import Kind, Member, UnpackLimits, checked_parts, shown
 
+_MOST_HOPS = 255  # No program follows more links on one way; Linux stops at 40.
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -61,7 +63,8 @@ class TreeWriter:
             self._at(path).symlink_to(os.fsdecode(target))
         for path in self._links:
             self._check()
-            get_link_target(self._at(path), root=root, name=path)
+            inner = path if root == self._root else path.partition(b"/")[2]
+            get_link_target(self._at(path), root=root, name=inner)
         return root
 
     def _count_entry(self, member: Member) -> None:
@@ -138,12 +141,50 @@ class TreeWriter:
 
 
 def get_link_target(path: Path, *, root: Path, name: bytes) -> bytes:
-    """A symbolic link's target; BundleRejected unless it is relative and, every link followed, stays inside `root`."""
-    target = os.readlink(os.fsencode(path))  # noqa: PTH115 - Path.readlink would change `./a//b`
+    """A symbolic link's target; BundleRejected unless the way there, every link on it followed, stays inside `root`.
+
+    `name` is the link's path from `root`.
+    """
+    target = _read_link(path)
     # Not Path.resolve: it raises for links in a circle, which are harmless.
-    if target.startswith(b"/") or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise BundleRejected(f"The link {shown(name)} leads out of the tree, to {shown(target)}.")
+    is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    if target is None or not is_inside or _leaves(root, name):
+        raise BundleRejected(f"The link {shown(name)} leads out of the tree, to {shown(target or b'')}.")
     return target
+
+
+def _leaves(root: Path, name: bytes) -> bool:
+    """Whether the way to `name` passes above `root`, if only to come back by root's name, which may change."""
+    here: list[bytes] = []
+    ahead = name.split(b"/")[::-1]
+    hops = 0
+    while ahead and hops < _MOST_HOPS:
+        part = ahead.pop()
+        if part in {b"", b"."}:
+            continue
+        if part == b"..":
+            if not here:
+                return True
+            here.pop()
+            continue
+        target = _read_link(root / os.fsdecode(b"/".join((*here, part))))
+        if target is None:
+            here.append(part)
+            continue
+        if target.startswith(b"/"):
+            return True
+        ahead += target.split(b"/")[::-1]
+        hops += 1
+    return False
+
+
+def _read_link(path: Path) -> bytes | None:
+    try:
+        return os.readlink(os.fsencode(path))  # noqa: PTH115 - Path.readlink would change `./a//b`
+    except OSError as error:
+        if error.errno in {errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
+            return None
+        raise
 
 
 def _parent(path: bytes) -> bytes:

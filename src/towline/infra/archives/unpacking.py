@@ -24,7 +24,16 @@ from towline.infra.contents import disk_errors
 from towline.infra.threads import Check, run_stoppable
 
 _LARGEST_WINDOW = 128 * 1024**2
-_DAMAGE = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, EOFError, struct.error, ValueError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    gzip.BadGzipFile,
+    zstandard.ZstdError,
+    EOFError,
+    struct.error,
+    ValueError,
+    NotImplementedError,
+)
 
 
 async def unpack_archive(

@@ -16,8 +16,8 @@ _FROM_WINDOWS = 0
 _FROM_UNIX = 3
 
 
-class _Directory(io.FileIO):
-    """Refuses the one big read `zipfile` makes, of the list of entries, when it is absurdly long."""
+class _ZipFile(io.FileIO):
+    """Stops what `zipfile` would do for a hostile file: a huge list of entries, a seek before the start."""
 
     def __init__(self, path: Path, limits: UnpackLimits) -> None:
         super().__init__(path)
@@ -31,10 +31,15 @@ class _Directory(io.FileIO):
             raise TooLarge(f"The archive holds more than {self._limits.max_files} entries.")
         return content
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_SET and offset < 0:
+            raise zipfile.BadZipFile("an entry lies before the file's start")
+        return super().seek(offset, whence)
+
 
 def zip_members(path: Path, limits: UnpackLimits, check: Callable[[], None]) -> Iterator[Member]:
     """Every entry of a zip file but macOS's resource forks."""
-    with _Directory(path, limits) as file, zipfile.ZipFile(file) as archive:
+    with _ZipFile(path, limits) as file, zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             check()
             if not entry.filename.startswith("__MACOSX/"):
