@@ -15,7 +15,7 @@ _KEPT_LINES: Final = 20
 
 @dataclass(slots=True)
 class Progress:
-    """Reads plain progress; afterwards knows the step that failed, its last output, the error, and the seconds of the longest RUN."""
+    """Reads plain progress; afterwards knows the failed step, its last output, the error, and the longest RUN in seconds."""
 
     failed_step: str = ""
     error: str = ""
