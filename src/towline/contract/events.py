@@ -2,6 +2,9 @@
 
 A client sends Subscribe and Unsubscribe; the server sends Event, Subscribed and Refused. A room is `project:ID`,
 `deployment:ID` or `user:ID`. Without `since` events start now; with it, right after that sequence, without gaps.
+The lines of a deployment's log come to its room as `deployment.progress` with `data.logs`; such a message repeats the
+sequence of the event before it, and its lines have numbers of their own. A connection without `Authorization` header
+sends `{"token": "twl_…"}` as its first message.
 """
 
 from datetime import datetime
@@ -24,6 +27,10 @@ class Subscribe(Model):
         description="Rooms, at most 100.", examples=[["project:prj_01k9x3v5mdcq2r7s8t9vwxyz01"]]
     )
     since: EventSequence | None = Field(default=None, description="Sequence of the last event seen; null starts now.")
+    log_since: Annotated[dict[str, EventSequence], Field(max_length=100)] = Field(
+        default={},
+        description="Number of the last log line seen, by id of the deployment (0: the whole log); else lines start now.",
+    )
 
 
 class Unsubscribe(Model):
@@ -67,6 +74,10 @@ class EventDetail(Model):
     replicas: int | None = Field(default=None, description="Instances wanted.")
     urls: list[str] | None = Field(default=None, description="Addresses of the service.")
     instance: str | None = Field(default=None, description="Id of the instance.")
+    number: int | None = Field(default=None, description="Number of the deployment within the service and environment.")
+    environment_id: str | None = Field(default=None, description="Id of the environment.")
+    was: str | None = Field(default=None, description="Health before.")
+    response_ms: float | None = Field(default=None, description="Response time of a health check in milliseconds.")
 
 
 class Event(Model):
