@@ -15,12 +15,12 @@ _KEPT_LINES: Final = 20
 
 @dataclass(slots=True)
 class Progress:
-    """Reads plain progress; afterwards knows the failed step, its last output, the error, and the longest RUN in seconds."""
+    """Reads plain progress; afterwards knows the failed step, its last output, the error, and the longest RUN."""
 
     failed_step: str = ""
     error: str = ""
     current: str = ""
-    longest_run: float = 0
+    longest_run: float = 0  # seconds
     _names: dict[str, str] = field(default_factory=dict[str, str])
     _output: dict[str, deque[str]] = field(default_factory=dict[str, deque[str]])
     _failed_number: str = ""
