@@ -119,34 +119,8 @@ def running_traefik(
 ) -> Generator[RunningTraefik]:
     """Start Traefik from the wheel in a folder, wait until it listens, end it on leaving."""
     ports = [http_port or free_port(), https_port or free_port(), free_port(), free_port()]
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    routes_dir = folder / "routes"
-    routes_dir.mkdir()
-    config = traefik_static_config(
-        folder=folder,
-        routes_dir=routes_dir,
-        http_address=addresses[0],
-        https_address=addresses[1],
-        internal_address=addresses[2],
-        api_address=addresses[3],
-        acme_email="ops@example.com" if acme_directory_url else "",
-        acme_directory_url=acme_directory_url,
-        acme_challenge="tls" if acme_challenge == "tls" else "http",
-        grace_seconds=1,
-    )
-    config_path = folder / "traefik.yml"
-    config_path.write_bytes(orjson.dumps(config))
-    options = TraefikOptions(
-        routes_dir=routes_dir,
-        api_url=f"http://{addresses[3]}",
-        api_password=PASSWORD,
-        https_port=ports[1],
-        # Nothing answers there until a test opens a server on that port.
-        platform=PlatformRoutes("towline.example.com", f"http://127.0.0.1:{free_port()}", setup_hosts=("localhost",)),
-        log_file=folder / "traefik.log",
-        acme_storage=folder / "acme.json",
-        acme_email="ops@example.com" if acme_directory_url else "",
-    )
+    options = _options(folder, https_port=ports[1], api_port=ports[3], acme_directory_url=acme_directory_url)
+    config_path = _write_static_config(options, ports=ports, challenge=acme_challenge, authority=acme_directory_url)
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
             traefik_command(binary or find_traefik_binary(), config_path),
@@ -160,6 +134,41 @@ def running_traefik(
         finally:
             process.kill()
             process.wait()
+
+
+def _options(folder: Path, *, https_port: int, api_port: int, acme_directory_url: str) -> TraefikOptions:
+    return TraefikOptions(
+        routes_dir=folder / "routes",
+        api_url=f"http://127.0.0.1:{api_port}",
+        api_password=PASSWORD,
+        https_port=https_port,
+        # Nothing answers there until a test opens a server on that port.
+        platform=PlatformRoutes("towline.example.com", f"http://127.0.0.1:{free_port()}", setup_hosts=("localhost",)),
+        log_file=folder / "traefik.log",
+        acme_storage=folder / "acme.json",
+        acme_email="ops@example.com" if acme_directory_url else "",
+    )
+
+
+def _write_static_config(options: TraefikOptions, *, ports: list[int], challenge: str, authority: str) -> Path:
+    options.routes_dir.mkdir()
+    folder = options.routes_dir.parent
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    config = traefik_static_config(
+        folder=folder,
+        routes_dir=options.routes_dir,
+        http_address=addresses[0],
+        https_address=addresses[1],
+        internal_address=addresses[2],
+        api_address=addresses[3],
+        acme_email=options.acme_email,
+        acme_directory_url=authority,
+        acme_challenge="tls" if challenge == "tls" else "http",
+        grace_seconds=1,
+    )
+    path = folder / "traefik.yml"
+    path.write_bytes(orjson.dumps(config))
+    return path
 
 
 def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:

