@@ -3,17 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 
 from sqlalchemy import text
 
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
-from towline.actions.janitor import clean_up
+from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.run_logs import RunLogs
-from towline.errors import OrchestratorUnavailable, TowlineError, Unavailable
+from towline.errors import TowlineError, Unavailable
+from towline.values import InstanceEvent
 
 _LOCK = 7_420_003
 _TRY_SECONDS = 2.0
@@ -56,6 +58,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         async def sweep() -> None:
             await reconcile_all(platform)
             await logs.follow_all()
+            await remove_temporary_folders(platform)
 
         roles.create_task(_as_coroutine(hold), name="hold")
         roles.create_task(relay_events(platform), name="relay")
@@ -89,18 +92,21 @@ async def _watch_engine(platform: Platform, logs: RunLogs) -> None:
     """Route away from an instance the moment it dies; look at its workload again when it starts."""
     while True:
         try:
-            await reconcile_all(platform)
-            await logs.follow_all()
-            async for event in platform.orchestrator.follow_events():
-                if event.kind in {"die", "oom"}:
-                    await _on_death(platform, event.instance_id)
-                elif event.kind == "start":
-                    await _on_start(platform, logs, workload_id=event.workload_id, instance_id=event.instance_id)
-        except OrchestratorUnavailable as error:
-            _log.warning("%s", error)
+            async with aclosing(platform.orchestrator.follow_events()) as events:
+                await reconcile_all(platform)
+                await logs.follow_all()
+                async for event in events:
+                    await _on_event(platform, logs, event)
         except Unavailable as error:
             _log.warning("%s", error)
         await asyncio.sleep(_ENGINE_RETRY_SECONDS)
+
+
+async def _on_event(platform: Platform, logs: RunLogs, event: InstanceEvent) -> None:
+    if event.kind in {"die", "oom"}:
+        await _on_death(platform, event.instance_id)
+    elif event.kind == "start":
+        await _on_start(platform, logs, workload_id=event.workload_id, instance_id=event.instance_id)
 
 
 async def _on_death(platform: Platform, instance_id: str) -> None:

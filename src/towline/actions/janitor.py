@@ -1,5 +1,6 @@
 """The janitor: keeps releases, images, bundles, logs and history within their budgets; never what is still needed."""
 
+import asyncio
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -7,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from towline.actions.platform import Platform
 from towline.errors import TowlineError
 from towline.infra.database import Work
+from towline.infra.scratch import remove_leftovers
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Deployment, Release, Upload
 from towline.models.history import Event, HealthCheck, IdempotentAnswer, Log, LogLine
@@ -27,6 +29,13 @@ async def clean_up(platform: Platform) -> None:
     await remove_unneeded_bundles(platform)
     await trim_history(platform)
     await trim_logs(platform)
+
+
+async def remove_temporary_folders(platform: Platform) -> None:
+    """Remove temporary folders of processes that died."""
+    settings = platform.settings
+    for parent in (settings.data_dir / "tmp", settings.artifacts_dir / "tmp"):
+        await asyncio.to_thread(remove_leftovers, parent)
 
 
 async def forget_old_releases(platform: Platform) -> None:

@@ -15,6 +15,7 @@ from towline.values import HealthCheck, HealthStatus, Instance, InstanceState, P
 _LOOK_SECONDS = 0.25
 _ELSEWHERE_SECONDS = 5.0
 _PORT_LOOK_AFTER = 1.0
+_KILLED = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,11 @@ class _Wait:
 def _exit_error(instance: Instance) -> TowlineError:
     if instance.is_out_of_memory:
         return OutOfMemory(f"{instance.name} was killed because it used more memory than its limit.")
+    if instance.exit_code == _KILLED:
+        return InstanceExited(
+            f"{instance.name} was killed before it was healthy (exit code 137).",
+            hint="Most often that is the memory limit: raise memory_bytes of the service, then deploy again.",
+        )
     return InstanceExited(f"{instance.name} ended by itself with exit code {instance.exit_code} before it was healthy.")
 
 

@@ -67,6 +67,8 @@ async def reconcile_all(platform: Platform) -> None:
             await work.session.execute(select(Workload.id, Workload.replicas, Workload.wanted, Workload.release_id))
         ).all()
         routed = frozenset(await work.session.scalars(select(InstanceRow.id).where(InstanceRow.is_routed)))
+        open_deployments = list(await work.session.scalars(select(Deployment.id).where(Deployment.status.in_(RUNNING))))
+    await platform.orchestrator.remove_commands(except_deployments=open_deployments)
     known = {workload_id for workload_id, *_ in rows}
     for workload_id, found in by_workload.items():
         if workload_id not in known:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from typing import Any, Self
 
@@ -44,24 +45,24 @@ class RunLogs:
 
     async def follow_all(self) -> None:
         """Begin to follow every instance that is not followed yet."""
-        for instance in await self._platform.orchestrator.list_instances():
+        instances = await self._platform.orchestrator.list_instances()
+        self.forget_others(instances)
+        for instance in instances:
             self.follow(instance)
 
     def follow(self, instance: Instance) -> None:
         """Follow one instance unless that is already so; an exited one is read to its end once."""
-        key = f"{instance.id} {instance.started_at}"
-        if key in self._followers or instance.state is InstanceState.STARTING:
+        task = self._followers.get(instance.id)
+        if instance.state is InstanceState.STARTING or (task is not None and not task.done()):
             return
-        for old in [known for known, task in self._followers.items() if task.done()]:
-            if not old.startswith(instance.id):
-                self._followers.pop(old)
-        self._followers[key] = asyncio.create_task(self._follow(instance), name=f"run log {instance.name}")
+        if task is None or instance.state is InstanceState.RUNNING:
+            self._followers[instance.id] = asyncio.create_task(self._follow(instance), name=f"run log {instance.name}")
 
-    async def wait_until_read(self, instance_id: str, *, timeout: float) -> None:
-        """Give the follower of a stopped instance time to read its last lines."""
-        tasks = [task for key, task in self._followers.items() if key.startswith(instance_id)]
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout)
+    def forget_others(self, instances: Sequence[Instance]) -> None:
+        """Drop what is known of instances that are gone."""
+        known = {instance.id for instance in instances}
+        for instance_id in [key for key, task in self._followers.items() if key not in known and task.done()]:
+            self._followers.pop(instance_id)
 
     async def _follow(self, instance: Instance) -> None:
         with contextlib.suppress(Unavailable):
@@ -70,17 +71,17 @@ class RunLogs:
                 return
             since = await self._last_line_at(instance)
             try:
-                async for entry in self._platform.orchestrator.follow_logs(instance, since=since):
-                    if since is None or entry.at > since:
-                        await writer.write(
-                            entry.message,
-                            stream=entry.stream,
-                            level=entry.level,
-                            instance_id=instance.id,
-                            at=entry.at,
-                        )
+                await self._copy(instance, writer, since=since)
             except TowlineError as error:
                 _log.info("The log of %s ended: %s", instance.name, error)
+
+    async def _copy(self, instance: Instance, writer: LogWriter, *, since: datetime | None) -> None:
+        async with aclosing(self._platform.orchestrator.follow_logs(instance, since=since)) as entries:
+            async for entry in entries:
+                if since is None or entry.at > since:
+                    await writer.write(
+                        entry.message, stream=entry.stream, level=entry.level, instance_id=instance.id, at=entry.at
+                    )
 
     async def _get_writer(self, instance: Instance) -> LogWriter | None:
         async with self._platform.database.transaction() as work:
