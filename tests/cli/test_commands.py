@@ -11,6 +11,8 @@ from tests.client.stub_state import API_KEY, StubState
 
 from towline.cli.app import main
 from towline.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
+from towline.supervise.installation import Installation, Ports, save_installation
+from towline.supervise.layout import Layout
 
 
 def test_project_commands(towline: Run, state: StubState) -> None:
@@ -152,18 +154,24 @@ def test_login_checks_and_keeps_the_key(
     assert run("projects").code == Unauthenticated.exit_code
 
 
+def _install(data: Path, url: str) -> None:
+    """Leave in a data folder what `towline up` leaves there."""
+    port = int(url.rpartition(":")[2])
+    (data / "keys").mkdir(parents=True)
+    (data / "keys" / "local-api-key").write_text(API_KEY + "\n")
+    installation = Installation("twl1", {}, Ports(http=80, https=443, api=port, traefik_api=1))
+    save_installation(Layout(data), installation)
+
+
 def test_installation_of_this_machine_is_found_by_itself(run: Run, server_url: str, tmp_path: Path) -> None:
-    path = tmp_path / "home" / "towline_data_dir" / "run" / "local.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"url": server_url, "api_key": API_KEY}))
+    data = tmp_path / "home" / "towline_data_dir"
+    _install(data, server_url)
     assert run("projects").code == 0
-    assert run("config", "--json").json["key_from"] == str(path)
+    assert str(data) in run("config", "--json").json["key_from"]
 
 
 def test_linked_address_gets_no_key_of_another_server(run: Run, server_url: str, folder: Path, tmp_path: Path) -> None:
-    path = tmp_path / "home" / "towline_data_dir" / "run" / "local.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"url": server_url, "api_key": API_KEY}))
+    _install(tmp_path / "home" / "towline_data_dir", server_url)
     (folder / ".towline").mkdir()
     link = {"project": "shop", "service": "shop", "url": "http://127.0.0.1:9"}
     (folder / ".towline" / "project.json").write_text(json.dumps(link))
@@ -208,6 +216,12 @@ def test_help_and_version_need_no_server(run: Run) -> None:
     assert run("--version").out.strip() == "0.1.0"
     for noun in ("projects", "services", "env", "domains", "releases", "deployments", "keys"):
         assert "Usage: towline" in run(noun, "--help").out
+
+
+def test_down_and_doctor_speak_of_this_machine(run: Run) -> None:
+    assert run("down").code == NotFound.exit_code
+    findings = {item["subject"]: item for item in run("doctor", "--json").json["items"]}
+    assert {"Docker", "BuildKit", "Disk", "Memory", "Ports"} <= set(findings)
 
 
 def test_completion_is_offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

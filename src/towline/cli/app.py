@@ -18,6 +18,7 @@ from towline.cli import (
     keys,
     lifecycle,
     logs,
+    machine,
     projects,
     releases,
     services,
@@ -30,6 +31,9 @@ from towline.errors import InvalidInput, TowlineError
 _INTERRUPTED: Final = 130
 
 _COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "up": machine.up,
+    "down": machine.down,
+    "doctor": machine.doctor,
     "deploy": deploy.deploy,
     "status": status.status,
     "logs": logs.logs,

@@ -1,14 +1,17 @@
 """Where the server's address and the API key come from."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from towline.errors import InvalidInput, Unauthenticated
+from towline.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from towline.supervise.installation import get_installation
+from towline.supervise.options import layout_of
+
+_LOCAL_KEY_NAME: Final = "local-api-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ def find_credentials(environment: Mapping[str, str], *, linked_url: str | None =
     url, api_key = environment.get("TOWLINE_URL", ""), environment.get("TOWLINE_API_KEY", "")
     if url and api_key:
         return Credentials(url, api_key, "TOWLINE_URL and TOWLINE_API_KEY")
-    stored = _find_stored(environment, wanted=url or linked_url) or _find_local(environment, wanted=url or linked_url)
+    stored = _find_stored(environment, wanted=url or linked_url) or _find_local(wanted=url or linked_url)
     if stored is None and not url:
-        stored = _find_stored(environment, wanted=None) or _find_local(environment, wanted=None)
+        stored = _find_stored(environment, wanted=None) or _find_local(wanted=None)
     if api_key and stored is not None:
         return Credentials(stored.url, api_key, "TOWLINE_API_KEY")
     return Credentials(url, "", "TOWLINE_URL") if url and stored is None else stored
@@ -75,19 +78,6 @@ def credentials_file(environment: Mapping[str, str]) -> Path:
     return Path(base) / "towline" / "credentials.json"
 
 
-def local_file(environment: Mapping[str, str]) -> Path:
-    """Where `towline up` leaves the address and key of this machine's installation."""
-    return _data_folder(environment) / "run" / "local.json"
-
-
-def _data_folder(environment: Mapping[str, str]) -> Path:
-    if given := environment.get("TOWLINE_DATA_DIR"):
-        return Path(given)
-    if os.geteuid() == 0:
-        return Path("/var/lib/towline")
-    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "towline"
-
-
 def _find_stored(environment: Mapping[str, str], *, wanted: str | None) -> Credentials | None:
     path = credentials_file(environment)
     content = _read_object(path)
@@ -96,13 +86,17 @@ def _find_stored(environment: Mapping[str, str], *, wanted: str | None) -> Crede
     return Credentials(str(url).rstrip("/"), str(entry["api_key"]), str(path)) if entry else None
 
 
-def _find_local(environment: Mapping[str, str], *, wanted: str | None) -> Credentials | None:
-    path = local_file(environment)
-    content = _read_object(path)
-    url, api_key = content.get("url"), content.get("api_key")
-    if not url or not api_key or (wanted and wanted.rstrip("/") != str(url).rstrip("/")):
+def _find_local(*, wanted: str | None) -> Credentials | None:
+    """The installation in the data folder, over the loopback address, for whoever may read its key."""
+    layout = layout_of(None)
+    try:
+        url = f"http://127.0.0.1:{get_installation(layout).ports.api}"
+        api_key = (layout.keys / _LOCAL_KEY_NAME).read_text().strip()
+    except (NotFound, Conflict, OSError):
         return None
-    return Credentials(str(url).rstrip("/"), str(api_key), str(path))
+    if wanted and wanted.rstrip("/") != url:
+        return None
+    return Credentials(url, api_key, f"this machine's installation in {layout.root}")
 
 
 def _servers(content: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,83 @@
+"""`towline up | down | doctor`: Towline on this machine."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from towline.cli.options import AsJson
+from towline.cli.output import Output
+from towline.errors import Unavailable
+from towline.supervise.doctor import Finding, Verdict
+from towline.supervise.doctor import doctor as examine
+from towline.supervise.down import down as stop_towline
+from towline.supervise.options import UpOptions
+from towline.supervise.up import up as bring_up
+
+_Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Data folder; else /var/lib/towline for root, or the user's own."),
+]
+_MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "error"}
+
+
+def up(
+    *,
+    data: _Data = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65_535, help="Port for HTTP; else 80 or 8080.")
+    ] = None,
+    https_port: Annotated[
+        int | None, typer.Option("--https-port", min=1, max=65_535, help="Port for HTTPS; else 443 or 8443.")
+    ] = None,
+    base_domain: Annotated[
+        str | None, typer.Option("--base-domain", metavar="DOMAIN", help="Domain of generated hosts; else localhost.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Do not deploy the example project.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once Towline is up.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start Towline on this machine, or heal what is not right; on the first start an example is deployed."""
+    options = UpOptions(
+        data=data,
+        port=port,
+        https_port=https_port,
+        base_domain=base_domain,
+        empty=empty,
+        detach=detach,
+        as_json=as_json,
+    )
+    raise typer.Exit(bring_up(options))
+
+
+def down(
+    *,
+    data: _Data = None,
+    also_apps: Annotated[bool, typer.Option("--all", help="Stop the deployed apps too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop Towline on this machine; Docker and the deployed apps go on."""
+    code = stop_towline(data, also_apps=also_apps)
+    if as_json:
+        Output(is_json=True).document({"stopped": code == 0, "apps": also_apps})
+    raise typer.Exit(code)
+
+
+def doctor(*, data: _Data = None, as_json: AsJson = False) -> None:
+    """Check Docker, BuildKit, ports, disk, memory and DNS, and say what to do."""
+    findings = examine(data)
+    output = Output(is_json=as_json)
+    if as_json:
+        output.document({"items": [asdict(finding) for finding in findings]})
+    for finding in findings:
+        _tell(finding, output=output)
+    if any(finding.verdict is Verdict.BAD for finding in findings):
+        raise typer.Exit(Unavailable.exit_code)
+
+
+def _tell(finding: Finding, *, output: Output) -> None:
+    mark = _MARKS[finding.verdict]
+    output.say(f"{output.coloured(mark)}{' ' * (9 - len(mark))}{finding.subject:<12}{finding.message}")
+    if finding.hint:
+        output.say(f"{'':<21}Try: {finding.hint}")
