@@ -34,7 +34,7 @@ async def clean_up(platform: Platform) -> None:
 async def remove_temporary_folders(platform: Platform) -> None:
     """Remove temporary folders of processes that died."""
     settings = platform.settings
-    for parent in (settings.data_dir / "tmp", settings.artifacts_dir / "tmp"):
+    for parent in (settings.data_dir / "tmp", settings.artifacts_dir / "tmp", settings.data_dir / "uploads" / "tmp"):
         await asyncio.to_thread(remove_leftovers, parent)
 
 
