@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from towline.errors import OrchestratorUnavailable
+from towline.supervise.probes import find_interface_address
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _INSTANCE_OF = "towline.instance-of"
@@ -26,13 +27,18 @@ class Engine:
         return str(self._send("GET", "/version", timeout=5)["Version"])
 
     def find_bridge_gateway(self) -> str:
-        """This host's address on the default bridge; empty when the daemon has no such bridge."""
+        """This host's address on the default bridge; empty when the daemon has no such bridge.
+
+        The daemon names the gateway only where it was configured, so the interface itself is asked next.
+        """
         try:
             network = self._ask("GET", "/networks/bridge", timeout=5)
             pools: list[dict[str, str]] = network["IPAM"]["Config"] or []
+            interface = str(network["Options"]["com.docker.network.bridge.name"])
         except (OrchestratorUnavailable, KeyError, TypeError):
             return ""
-        return next((pool["Gateway"] for pool in pools if "." in pool.get("Gateway", "")), "")
+        named = next((pool["Gateway"] for pool in pools if "." in pool.get("Gateway", "")), "")
+        return named or find_interface_address(interface)
 
     def list_instances(self, installation_id: str) -> list[str]:
         """Ids of every running container of an installation."""

@@ -11,7 +11,7 @@ from towline.supervise.installation import Installation, local_api_key, traefik_
 from towline.supervise.layout import Layout
 from towline.supervise.leash import SUPERVISOR
 from towline.supervise.probes import answers_http, speaks_http
-from towline.supervise.program import Part, Program
+from towline.supervise.program import LoadMain, Part, Program
 from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
 
 _TRAEFIK_INHERITS = ("PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -42,8 +42,13 @@ def platform_settings(
     return settings
 
 
-def platform_parts(layout: Layout, installation: Installation, *, settings: Mapping[str, str]) -> list[Part]:
-    """The migration step, the API and the worker; the two start once the schema is up to date."""
+def platform_parts(
+    layout: Layout, installation: Installation, *, settings: Mapping[str, str], doors: Mapping[str, LoadMain]
+) -> list[Part]:
+    """The migration step, the API and the worker; the two start once the schema is up to date.
+
+    Those named in `doors` are forked from the supervisor, the others executed as `towline internal NAME`.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
     environment = {**inherited, **settings, SUPERVISOR: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     port = installation.ports.api
@@ -53,16 +58,31 @@ def platform_parts(layout: Layout, installation: Installation, *, settings: Mapp
         return Program(arguments=arguments, environment=environment, log=layout.log_file(name))
 
     return [
-        Part(name="migrate", title="Database schema", program=door("migrate"), runs_once=True, needs=("postgres",)),
+        Part(
+            name="migrate",
+            title="Database schema",
+            program=door("migrate"),
+            load_main=doors.get("migrate"),
+            needs=("postgres",),
+            runs_once=True,
+        ),
         Part(
             name="api",
             title="API",
             program=door("api"),
+            load_main=doors.get("api"),
             needs=("migrate", "valkey"),
             stop_seconds=10,
             is_ready=lambda: answers_http(port, "/readyz"),
         ),
-        Part(name="worker", title="Worker", program=door("worker"), needs=("migrate", "valkey"), stop_seconds=15),
+        Part(
+            name="worker",
+            title="Worker",
+            program=door("worker"),
+            load_main=doors.get("worker"),
+            needs=("migrate", "valkey"),
+            stop_seconds=15,
+        ),
     ]
 
 

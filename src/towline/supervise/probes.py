@@ -1,9 +1,12 @@
 """Quick looks at whether a server answers, with nothing but sockets so that the supervisor stays small."""
 
+import fcntl
 import socket
+import struct
 from pathlib import Path
 
 _PATIENCE_SECONDS = 0.5
+_SIOCGIFADDR = 0x8915
 
 
 def answers_redis(socket_path: Path) -> bool:
@@ -26,6 +29,16 @@ def answers_http(port: int, path: str, *, server_name: str = "localhost") -> boo
 def speaks_http(port: int) -> bool:
     """Whether something on a loopback port answers HTTP at all."""
     return _http_status(port, "/", server_name="localhost") > 0
+
+
+def find_interface_address(name: str) -> str:
+    """IPv4 address of a network interface of this host; empty when there is none (netdevice(7))."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+    except OSError:
+        return ""
+    return socket.inet_ntoa(answer[20:24])
 
 
 def _http_status(port: int, path: str, *, server_name: str) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,13 @@ class Program:
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
+Main = Callable[[Sequence[str]], int]
+"""An entry point: arguments to exit code."""
+
+LoadMain = Callable[[], Main]
+"""Imports an entry point's module, which may take a second."""
+
+
 def _always() -> bool:
     return True
 
@@ -47,7 +54,8 @@ class Part:
 
     `survives`: outlives the supervisor and is adopted by the next one when started in the same way (`revision` names
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
-    parts that must be ready before its first start. `before_start` clears what a dead predecessor left.
+    parts that must be ready before its first start. `before_start` clears what a dead predecessor left. `load_main`:
+    instead of executing the program, a forked child calls this entry point and shares the supervisor's loaded modules.
     """
 
     name: str
@@ -61,6 +69,7 @@ class Part:
     stop_seconds: float = 10.0
     is_ready: Callable[[], bool] = field(default=_always)
     before_start: Callable[[], None] = field(default=_nothing)
+    load_main: LoadMain | None = None
 
     @property
     def fingerprint(self) -> str:

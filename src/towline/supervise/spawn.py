@@ -3,14 +3,22 @@
 import os
 import signal
 import subprocess
+import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from towline.errors import TimedOut, Unavailable
 from towline.supervise.identity import ProcessRecord, identity_before_exec, write_record
+from towline.supervise.leash import name_process, tie_to_supervisor
 from towline.supervise.program import Part, SystemUser
 
 _COULD_NOT_START = 127
+# Python ignores SIGPIPE and SIGXFSZ, the supervisor listens to the others; neither must reach the child.
+_PARENTS_SIGNALS = (
+    *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGTERM, signal.SIGINT),
+    *(signal.SIGUSR1, signal.SIGUSR2),
+)
 
 
 def spawn(part: Part, pid_file: Path) -> int:
@@ -22,13 +30,19 @@ def spawn(part: Part, pid_file: Path) -> int:
     process_id = os.fork()
     if process_id:
         return process_id
+    exit_code = _COULD_NOT_START
     try:
         _redirect_output(part.program.log)
-        _become(part, pid_file)
-    except BaseException as error:
-        os.write(2, f"towline: cannot start {part.title}: {error}\n".encode())
+        _leave_parent(part, pid_file)
+        exit_code = _run(part)
+    except SystemExit as end:
+        exit_code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
     finally:
-        os._exit(_COULD_NOT_START)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
 
 
 def run_to_end(
@@ -76,19 +90,32 @@ def _redirect_output(log: Path) -> None:
     os.dup2(output, 2)
 
 
-def _become(part: Part, pid_file: Path) -> None:
+def _leave_parent(part: Part, pid_file: Path) -> None:
+    """Become a process of its own: session, signals, descriptors, pid file, account."""
     program = part.program
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):  # Python ignores the first two; exec would keep that
+    for number in _PARENTS_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # above all the lock, which a forked child would go on holding
     identity = identity_before_exec(Path(program.arguments[0]))
     write_record(pid_file, ProcessRecord(identity, part.fingerprint))
     os.umask(program.umask)
     if program.user is not None and program.user.user_id != os.geteuid():
         _drop_to(program.user)
     os.chdir(program.folder)
-    os.execve(program.arguments[0], program.arguments, dict(program.environment))
+
+
+def _run(part: Part) -> int:
+    program = part.program
+    if part.load_main is None:
+        os.execve(program.arguments[0], program.arguments, dict(program.environment))
+    os.environ.clear()
+    os.environ.update(program.environment)
+    sys.stdout = sys.stderr  # line-buffered, and the same file
+    name_process(f"towline-{part.name}")
+    tie_to_supervisor()
+    return part.load_main()(())
 
 
 def _drop_to(user: SystemUser) -> None:
