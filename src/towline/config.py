@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     acme_directory_url: str = Field(
         "https://acme-v02.api.letsencrypt.org/directory", description="Directory of the certificate authority."
     )
+    public_addresses: tuple[str, ...] = Field(
+        (), description="This machine's public addresses (a JSON list), which DNS of certified hosts must name."
+    )
     acme_challenge: Literal["http", "tls"] = Field("http", description="How the authority checks a host.")
 
     docker_host: str = Field("", description="Docker Engine socket or URL; empty tries the usual places.")
@@ -54,6 +57,10 @@ class Settings(BaseSettings):
     )
     network_pool: str = Field("10.117.0.0/16", description="Addresses from which environments get their /26 networks.")
 
+    python_image: str = Field("python:{version}-slim", description="Base image of detected Python projects.")
+    node_image: str = Field("node:{version}-slim", description="Base image of detected Node projects.")
+    static_image: str = Field("nginx:alpine", description="Base image of detected static sites.")
+    static_server: Literal["nginx", "busybox"] = Field("nginx", description="Program in it that serves the files.")
     build_memory_bytes: int = Field(0, description="Memory of one build; 0 means a third of the machine's.")
     build_cpus: float = Field(0, description="CPUs of one build; 0 means half of the machine's, at least one.")
     build_timeout: timedelta = Field(timedelta(minutes=20), description="Longest build.")

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from towline.actions.capacity import BuildSlots, build_cpus, build_memory
 from towline.actions.platform import Platform
+from towline.builders.auto import AutoBuilder
+from towline.builders.base import Builder
 from towline.builders.buildkit import BuildKit
 from towline.builders.dockerfile import DockerfileBuilder
+from towline.builders.node import NodeBuilder
+from towline.builders.packs import NixpacksBuilder, RailpackBuilder
+from towline.builders.python import PythonBuilder
+from towline.builders.static import StaticBuilder, StaticServer
 from towline.config import Settings
 from towline.infra.database import Database
 from towline.infra.queue import Bell
@@ -53,15 +59,7 @@ def make_platform(settings: Settings, database: Database, streams: Streams) -> P
         bell=Bell(streams),
         secrets=load_secret_box(settings.key_file),
         sources=_sources(settings, storage, uploads_dir),
-        builder=DockerfileBuilder(
-            BuildKit(
-                docker_cli=settings.docker_cli,
-                docker_host=settings.docker_host,
-                memory_bytes=build_memory(settings),
-                cpus=build_cpus(settings),
-                total_memory_bytes=build_memory(settings) * settings.build_concurrency,
-            )
-        ),
+        builder=_builder(settings),
         orchestrator=DockerOrchestrator(
             docker_host=settings.docker_host,
             installation_id=settings.installation_id,
@@ -78,6 +76,27 @@ def start_logging(settings: Settings) -> None:
     """Towline's own log: one line per entry on standard error, which the supervisor keeps."""
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def _builder(settings: Settings) -> Builder:
+    kit = BuildKit(
+        docker_cli=settings.docker_cli,
+        docker_host=settings.docker_host,
+        memory_bytes=build_memory(settings),
+        cpus=build_cpus(settings),
+        total_memory_bytes=build_memory(settings) * settings.build_concurrency,
+    )
+    server = StaticServer(settings.static_image, settings.static_server)
+    return AutoBuilder(
+        [
+            DockerfileBuilder(kit),
+            NodeBuilder(kit, image=settings.node_image, server=server),
+            PythonBuilder(kit, image=settings.python_image),
+            StaticBuilder(kit, server=server),
+            NixpacksBuilder(kit),
+            RailpackBuilder(kit),
+        ]
     )
 
 
@@ -113,5 +132,6 @@ def _router(settings: Settings) -> Router:
             log_file=folder / "traefik.log",
             acme_storage=folder / "acme.json",
             acme_email=settings.acme_email,
+            public_addresses=settings.public_addresses,
         )
     )

@@ -4,54 +4,44 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from towline.actions.platform import Platform
-from towline.errors import TowlineError
+from towline.models.services import Instance as InstanceRow
 from towline.values import Instance
 
-_LOOK_SECONDS = 0.5
-_QUIET_LOOKS = 2
+_LOOK_SECONDS = 0.25
 
 
-async def wait_until_drained(platform: Platform, instances: Sequence[Instance], *, least: timedelta) -> int:
-    """Wait at least `least`, then until nothing moves any more or the drain limit; return how many are still busy.
+async def wait_until_drained(
+    platform: Platform, instances: Sequence[Instance], *, environment_id: str, least: timedelta
+) -> int:
+    """Wait at least `least`, then until no request is open or the drain limit; return how many servers are still busy.
 
-    Open connections alone do not say busy (the router keeps idle ones), so bytes sent and received do.
+    Where the router cannot tell what is open, `least` is all there is.
     """
+    servers = await _list_servers(platform, instances)
+    if not servers:
+        return 0
     await asyncio.sleep(least.total_seconds())
     limit = max(platform.settings.drain_limit - least, timedelta())
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            await asyncio.gather(*(_wait_until_quiet(platform, instance) for instance in instances))
+            while await _count_busy(platform, environment_id, servers):
+                await asyncio.sleep(_LOOK_SECONDS)
     except TimeoutError:
-        return await _count_busy(platform, instances)
+        return await _count_busy(platform, environment_id, servers)
     return 0
 
 
-async def _wait_until_quiet(platform: Platform, instance: Instance) -> None:
-    last, quiet = await _traffic(platform, instance), 0
-    while last >= 0 and quiet < _QUIET_LOOKS:
-        if not await _has_connections(platform, instance):
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
-        now = await _traffic(platform, instance)
-        quiet = quiet + 1 if now == last else 0
-        last = now
+async def _count_busy(platform: Platform, environment_id: str, servers: Sequence[str]) -> int:
+    opened = await platform.router.get_open_requests(environment_id, servers=servers)
+    return sum(1 for server in servers if opened.get(server))
 
 
-async def _count_busy(platform: Platform, instances: Sequence[Instance]) -> int:
-    return sum([await _has_connections(platform, instance) for instance in instances])
-
-
-async def _has_connections(platform: Platform, instance: Instance) -> bool:
-    """Whether the router holds connections to the instance; True where it cannot tell."""
-    opened = await platform.router.get_open_requests(instance.workload_id)
-    mine = [count for server, count in opened.items() if f"//{instance.address}:" in server]
-    return bool(sum(mine)) if opened else True
-
-
-async def _traffic(platform: Platform, instance: Instance) -> int:
-    try:
-        usage = await platform.orchestrator.get_usage(instance)
-    except TowlineError:
-        return -1
-    return usage.received_bytes + usage.sent_bytes
+async def _list_servers(platform: Platform, instances: Sequence[Instance]) -> list[str]:
+    query = select(InstanceRow.address, InstanceRow.port).where(
+        InstanceRow.id.in_([item.id for item in instances]), InstanceRow.port.is_not(None), InstanceRow.address != ""
+    )
+    async with platform.database.transaction() as work:
+        return [f"http://{address}:{port}" for address, port in await work.session.execute(query)]

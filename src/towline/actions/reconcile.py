@@ -184,7 +184,8 @@ async def _take_down(platform: Platform, live: _Live, instances: Sequence[Instan
         await publish_environment(platform, live.job.environment.id)
     running = [item for item in instances if item.state is InstanceState.RUNNING]
     if was_routed and running:
-        await wait_until_drained(platform, running, least=live.settings.drain(platform.settings))
+        least = live.settings.drain(platform.settings)
+        await wait_until_drained(platform, running, environment_id=live.job.environment.id, least=least)
     await _remove(platform, instances, grace_seconds=live.settings.stop_grace(platform.settings).total_seconds())
     if not live.is_wanted:
         await _remember(platform, live, health="unknown", error="", restarts=0)

@@ -26,7 +26,7 @@ from towline.contract.base import (
 from towline.contract.sources import ServiceSource, SourceCredential
 from towline.values import HealthStatus, ServiceType
 
-Builder = Literal["auto", "dockerfile", "static", "python", "node"]
+Builder = Literal["auto", "dockerfile", "static", "python", "node", "nixpacks", "railpack"]
 ProbeKind = Literal["auto", "http", "tcp", "command", "process", "image"]
 VolumeName = Annotated[str, StringConstraints(pattern=VOLUME_PATTERN, max_length=63)]
 ProbePath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)]

@@ -250,10 +250,11 @@ async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
     await attempt.enter(Step.RETIRE, note=f"{len(instances)} old")
     running = [item for item in instances if item.state is InstanceState.RUNNING]
     if running and rollout.job.is_web and not rollout.settings.volumes:
-        still_open = await wait_until_drained(platform, running, least=rollout.settings.drain(platform.settings))
+        least = rollout.settings.drain(platform.settings)
+        still_open = await wait_until_drained(platform, running, environment_id=rollout.job.environment.id, least=least)
         if still_open:
             await attempt.log.write(
-                f"{still_open} old instances were still busy when they were stopped.", level="warning"
+                f"{still_open} old instances still had open requests when they were stopped.", level="warning"
             )
     await attempt.record(is_told=False)
     await remove_instances(attempt, instances, grace_seconds=rollout.spec.stop_grace.total_seconds())
