@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, delete, select
 
 from towline.actions.deployments.requests import cancel_deployment
+from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
 from towline.errors import Conflict, TowlineError
@@ -13,8 +14,8 @@ from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
-from towline.models.services import Route, Service, Workload
-from towline.values import DeploymentStatus
+from towline.models.services import Route, Service, Variable, Workload
+from towline.values import DeploymentStatus, EnvironmentKind
 
 _OPEN = tuple(status.value for status in DeploymentStatus if not status.is_final)
 _log = logging.getLogger(__name__)
@@ -36,6 +37,18 @@ async def retire_workloads(platform: Platform, work: Work, condition: ColumnElem
     await work.session.execute(delete(Route).where(Route.workload_id.in_(ids)))
     publish_soon(platform, work, {workload.environment_id for workload in workloads})
     work.after_commit(lambda: platform.bell.ring("reconcile"))
+
+
+async def delete_environment(platform: Platform, work: Work, environment: Environment) -> None:
+    """Delete an environment with all that runs in it; Conflict for production, which every project has."""
+    if environment.kind == EnvironmentKind.PRODUCTION:
+        raise Conflict("The production environment stays as long as its project.", hint="Delete the project instead.")
+    await retire_workloads(platform, work, Workload.environment_id == environment.id)
+    await work.session.execute(delete(Variable).where(Variable.environment_id == environment.id))
+    data = {"environment": environment.name}
+    mark_deleted(environment)
+    publish_soon(platform, work, {environment.id})
+    emit(platform, work, "environment.deleted", project_id=environment.project_id, data=data)
 
 
 def mark_deleted(row: Project | Environment | Service) -> None:

@@ -1,10 +1,14 @@
 """Environments: production is always there; the network of one is made when it is first needed."""
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from collections.abc import Sequence
 
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from towline.actions.events import emit
 from towline.actions.platform import Platform
-from towline.errors import NotFound
+from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
@@ -40,6 +44,28 @@ async def add_environment(work: Work, project_id: str, name: str, *, kind: Envir
     await work.session.execute(insert(Environment).values(values).on_conflict_do_nothing())
     query = select(Environment).where(Environment.project_id == project_id, Environment.name == name)
     return (await work.session.scalars(query)).one()
+
+
+async def list_environments(
+    session: AsyncSession, project_id: str, *, after: tuple[bool, str] | None, limit: int
+) -> Sequence[Environment]:
+    """A project's environments behind a position, production first, then by name."""
+    is_other = Environment.kind != EnvironmentKind.PRODUCTION.value
+    query = select(Environment).where(Environment.project_id == project_id, Environment.deleted_at.is_(None))
+    if after is not None:
+        query = query.where(tuple_(is_other, Environment.name) > after)
+    return (await session.scalars(query.order_by(is_other, Environment.name).limit(limit))).all()
+
+
+async def create_environment(
+    platform: Platform, work: Work, project_id: str, *, name: str, kind: EnvironmentKind
+) -> Environment:
+    """A new environment; Conflict when the name is taken."""
+    if name == PRODUCTION or await find_environment(work, project_id, name) is not None:
+        raise Conflict(f"The project already has an environment {name!r}.", hint="Choose another name.")
+    environment = await add_environment(work, project_id, name, kind=kind)
+    emit(platform, work, "environment.created", project_id=project_id, data={"environment": name})
+    return environment
 
 
 async def ensure_network(platform: Platform, environment: Environment, project: Project) -> Environment:

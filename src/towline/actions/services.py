@@ -1,10 +1,45 @@
-"""Services: the programs of a project."""
+"""Services: the programs of a project; made, changed, deleted, and shown as they are in production."""
 
-from sqlalchemy import or_, select
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.errors import NotFound
-from towline.models.services import Service
+from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
+from towline.actions.deployments.make import build_secrets_context
+from towline.actions.events import emit
+from towline.actions.overview import addresses, to_urls
+from towline.actions.platform import Platform
+from towline.actions.routes import rename_generated_routes
+from towline.actions.service_sources import check_source, find_remote, open_build_secrets, seal_credential
+from towline.errors import Conflict, InvalidInput, NotFound
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.projects import Environment, Project
+from towline.models.services import Route, Service, Variable, Workload
+from towline.names import new_id
+from towline.values import EnvironmentKind, ServiceType
+
+BUILD_FIELDS: Final = ("context", "target", "builder", "build_arguments")
+"""Kept in the JSON `build`, by the contract's names."""
+
+RUN_FIELDS: Final = (
+    "start_command",
+    "release_command",
+    "health",
+    "replicas",
+    "max_surge",
+    "memory_bytes",
+    "cpus",
+    "stop_grace_seconds",
+    "drain_seconds",
+    "volumes",
+)
+"""Kept in the JSON `run`, by the contract's names."""
+
+_COLUMNS: Final = ("name", "type", "dockerfile_path", "port")
 
 
 async def get_service(session: AsyncSession, project_id: str, reference: str) -> Service:
@@ -18,3 +53,141 @@ async def get_service(session: AsyncSession, project_id: str, reference: str) ->
     if service is None:
         raise NotFound(f"The project has no service {reference!r}.")
     return service
+
+
+async def create_service(platform: Platform, work: Work, project: Project, fields: Mapping[str, Any]) -> Service:
+    """A new service from the contract's fields; Conflict when its name is taken, InvalidInput for its source."""
+    await _check_name_is_free(work, project, fields["name"])
+    service = Service(id=new_id("svc"), created_at=utc_now(), project_id=project.id, source_config={}, build={}, run={})
+    _apply(platform, service, fields)
+    work.session.add(service)
+    await work.session.flush()
+    emit(platform, work, "service.created", project_id=project.id, service_id=service.id)
+    return service
+
+
+async def update_service(
+    platform: Platform, work: Work, project: Project, service: Service, changes: Mapping[str, Any]
+) -> None:
+    """Change the given fields; a new name gives its generated hosts new names, a type without hosts takes them away.
+
+    A new remote forgets the credential of the old one unless one comes with it: it must not be sent elsewhere.
+    """
+    was = (service.name, service.type)
+    if changes.get("name", service.name) != service.name:
+        await _check_name_is_free(work, project, changes["name"])
+    remote = find_remote(service)
+    _apply(platform, service, changes)
+    if find_remote(service) != remote and "credential" not in changes:
+        service.source_credential = None
+    service.updated_at = utc_now()
+    await work.session.flush()
+    if (service.name, service.type) != was:
+        await _move_routes(platform, work, service)
+    emit(platform, work, "service.updated", project_id=project.id, service_id=service.id)
+
+
+async def delete_service(platform: Platform, work: Work, service: Service) -> None:
+    """Delete a service, all that runs of it, its variables and its credentials."""
+    await retire_workloads(platform, work, Workload.service_id == service.id)
+    await work.session.execute(delete(Variable).where(Variable.service_id == service.id))
+    service.source_credential = None
+    service.build_secrets = None
+    mark_deleted(service)
+    emit(platform, work, "service.deleted", project_id=service.project_id, service_id=service.id)
+
+
+async def list_services(
+    platform: Platform, session: AsyncSession, project_id: str, *, after: str | None, limit: int
+) -> Sequence[dict[str, Any]]:
+    """Services of a project by name, behind the name `after`; in the shape of the contract's Service."""
+    query = _select_views().where(Service.project_id == project_id, Service.deleted_at.is_(None))
+    if after is not None:
+        query = query.where(Service.name > after)
+    rows = await session.execute(query.order_by(Service.name).limit(limit))
+    return [_view(platform, *row) for row in rows]
+
+
+async def get_service_view(platform: Platform, session: AsyncSession, service: Service) -> dict[str, Any]:
+    """One service in the shape of the contract's Service; settings never given are left out."""
+    row = (await session.execute(_select_views().where(Service.id == service.id))).one()
+    return _view(platform, *row)
+
+
+def _select_views() -> Select[*tuple[Any, ...]]:
+    in_production = and_(
+        Environment.project_id == Service.project_id,
+        Environment.kind == EnvironmentKind.PRODUCTION.value,
+        Environment.deleted_at.is_(None),
+    )
+    workload = and_(Workload.service_id == Service.id, Workload.environment_id == Environment.id)
+    return (
+        select(Service, Workload.health, addresses(Workload.id))
+        .join(Environment, in_production, isouter=True)
+        .join(Workload, workload, isouter=True)
+    )
+
+
+def _view(platform: Platform, service: Service, health: str | None, routes: Any) -> dict[str, Any]:
+    return {
+        **service.build,
+        **service.run,
+        **{name: getattr(service, name) for name in _COLUMNS},
+        "id": service.id,
+        "project_id": service.project_id,
+        "source": {"type": service.source_type, "config": service.source_config},
+        "has_credential": service.source_credential is not None,
+        "build_secret_names": sorted(open_build_secrets(platform, service)),
+        "is_auto_port": service.port is None,
+        "urls": to_urls(platform, routes),
+        "status": health or "unknown",
+        "created_at": service.created_at,
+        "updated_at": service.updated_at,
+    }
+
+
+def _apply(platform: Platform, service: Service, fields: Mapping[str, Any]) -> None:
+    for name in _COLUMNS:
+        if name in fields:
+            setattr(service, name, fields[name])
+    service.build = {**service.build, **{name: fields[name] for name in BUILD_FIELDS if name in fields}}
+    service.run = {**service.run, **{name: fields[name] for name in RUN_FIELDS if name in fields}}
+    _check_volumes(service.run.get("volumes") or ())
+    if "source" in fields:
+        service.source_type = fields["source"]["type"]
+        service.source_config = check_source(platform, fields["source"])
+    if "credential" in fields:
+        service.source_credential = seal_credential(platform, service, fields["credential"])
+    if fields.get("build_secrets"):
+        _merge_build_secrets(platform, service, fields["build_secrets"])
+
+
+def _merge_build_secrets(platform: Platform, service: Service, changes: Mapping[str, str | None]) -> None:
+    merged = {**open_build_secrets(platform, service), **changes}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    context = build_secrets_context(service)
+    service.build_secrets = platform.secrets.seal(orjson.dumps(kept), context=context) if kept else None
+
+
+def _check_volumes(volumes: Sequence[Mapping[str, str]]) -> None:
+    for key in ("name", "path"):
+        values = [volume[key].rstrip("/") for volume in volumes]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise InvalidInput(f"Two volumes have the {key} {twice!r}.", field="volumes")
+
+
+async def _check_name_is_free(work: Work, project: Project, name: str) -> None:
+    query = select(Service.id).where(Service.project_id == project.id, Service.name == name)
+    if await work.session.scalar(query) is not None:
+        raise Conflict(f"The project {project.name!r} already has a service {name!r}.", hint="Choose another name.")
+
+
+async def _move_routes(platform: Platform, work: Work, service: Service) -> None:
+    mine = Workload.service_id == service.id
+    if service.type == ServiceType.WEB:
+        publish_soon(platform, work, await rename_generated_routes(platform, work, mine))
+        return
+    ids = select(Workload.id).where(mine)
+    await work.session.execute(delete(Route).where(Route.workload_id.in_(ids)))
+    publish_soon(platform, work, await work.session.scalars(select(Workload.environment_id).where(mine)))

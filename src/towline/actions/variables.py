@@ -65,7 +65,7 @@ async def get_effective(
     )
     levels: dict[str, list[EffectiveVariable]] = {level: [] for level in LEVELS}
     for variable in await work.session.scalars(statement):
-        if _applies(variable, kind):
+        if applies(variable, kind):
             value = platform.secrets.open_text(variable.value, context=variable_context(variable))
             levels[variable.level].append(
                 EffectiveVariable(variable.name, value, variable.is_secret, origin=variable.level)
@@ -86,8 +86,11 @@ def open_variables(platform: Platform, sealed: bytes, *, release_id: str) -> tup
     return {name: value for name, (value, _) in frozen.items()}, secrets
 
 
-def _applies(variable: Variable, kind: EnvironmentKind) -> bool:
-    """Limits to kinds count; upper-level secrets reach previews only when the variable names that kind."""
+def applies(variable: Variable, kind: EnvironmentKind) -> bool:
+    """Whether instances in environments of a kind get a variable.
+
+    Limits to kinds count; upper-level secrets reach previews only when the variable names that kind.
+    """
     if variable.environment_kinds is not None:
         return kind in variable.environment_kinds
     return kind is not EnvironmentKind.PREVIEW or variable.level == "preview" or not variable.is_secret

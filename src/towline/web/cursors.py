@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -11,7 +12,7 @@ from towline.errors import InvalidInput
 T = TypeVar("T")
 
 
-def encode_cursor(*key: str | float) -> str:
+def encode_cursor(*key: str | float | datetime) -> str:
     """The cursor that goes on behind an object with this sort key."""
     return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
 
@@ -28,6 +29,17 @@ def decode_cursor(cursor: str | None, *types: type[Any]) -> tuple[Any, ...] | No
     if [type(part) for part in key] != list(types) or any("\0" in part for part in key if isinstance(part, str)):
         raise _bad_cursor()
     return tuple(key)
+
+
+def decode_time(text: str) -> datetime:
+    """The time in a cursor; InvalidInput for a text that is none, or has no zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if moment.tzinfo is None:
+        raise _bad_cursor()
+    return moment
 
 
 def page_of(items: list[T], *, limit: int, key: Any) -> dict[str, Any]:
