@@ -140,6 +140,7 @@ class _Requests(http.server.BaseHTTPRequestHandler):
         head, _, content = finished.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         self.send_response(int(fields.pop("Status", "200 OK").split()[0]))
+        self.send_header("Content-Length", str(len(content)))
         for name, value in fields.items():
             self.send_header(name, value)
         self.end_headers()

@@ -57,12 +57,13 @@ class LocalStorage(Storage):
         """Store the normalised tar `chunks` under `digest`, which is verified; return the stored size in bytes."""
         check_digest(digest)
         async with scratch_folder(self._scratch) as scratch:
+            with _BundleFile(scratch / "bundle", max_bytes=self._limits.max_bytes) as file:
+                async for chunk in chunks:
+                    with disk_errors("Storing the bundle"):
+                        await run_stoppable(lambda _, chunk=chunk: file.write(chunk))
+            if file.digest != digest:
+                raise InvalidInput(f"The bundle's digest is {file.digest}, not {digest}.", field="digest")
             with disk_errors("Storing the bundle"):
-                with _BundleFile(scratch / "bundle", max_bytes=self._limits.max_bytes) as file:
-                    async for chunk in chunks:
-                        await asyncio.to_thread(file.write, chunk)
-                if file.digest != digest:
-                    raise InvalidInput(f"The bundle's digest is {file.digest}, not {digest}.", field="digest")
                 return await asyncio.to_thread(self._publish, file)
 
     async def download_deployment_bundle(self, digest: str) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from towline.errors import Conflict, InvalidInput, NotFound, TooLarge
@@ -40,7 +41,7 @@ class LocalUploads(UploadFiles):
     async def append(self, digest: str, offset: int, chunks: AsyncIterator[bytes]) -> int:
         """Write `chunks` at `offset`, which must be where the upload ends now; return the new end."""
         path, size = await asyncio.to_thread(self._get_partial, digest)
-        with disk_errors("Writing the upload"), _locked(path) as descriptor:
+        with _locked(path) as descriptor:
             end = os.fstat(descriptor).st_size
             if offset != end:
                 raise Conflict(
@@ -49,7 +50,8 @@ class LocalUploads(UploadFiles):
             async for chunk in chunks:
                 if end + len(chunk) > size:
                     raise TooLarge(f"The upload {digest} was announced with {size} bytes, and more came.")
-                await asyncio.shield(asyncio.to_thread(_write_all, descriptor, chunk))
+                with disk_errors("Writing the upload"):
+                    await run_stoppable(partial(_write_all, descriptor, chunk))
                 end += len(chunk)
             return end
 
@@ -149,9 +151,10 @@ def _locked(path: Path) -> Generator[int]:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, chunk: bytes) -> None:
+def _write_all(descriptor: int, chunk: bytes, check: Check) -> None:
     view = memoryview(chunk)
     while view:
+        check()
         view = view[os.write(descriptor, view) :]
 
 

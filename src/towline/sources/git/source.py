@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -74,6 +75,7 @@ class GitSource(Source):
 
     async def fetch_source(self, request: FetchRequest, report: Report) -> Bundle:
         """Fetch the ref (or the configured branch, or the default one) and store its tree without `.git`."""
+        request = replace(request, config=self.validate_config(request.config))
         remote, ref = self._target(request)
         async with _bounded_time(remote, request), self._open(remote, request, report) as workspace:
             await report(f"Fetching {ref or 'the default branch'} from {remote.url}")
@@ -99,11 +101,11 @@ class GitSource(Source):
             return await workspace.run("ls-remote", "--quiet", "--", remote.url, *patterns)
 
     async def _store(self, workspace: Workspace, commit: Commit) -> Bundle:
-        config = self.validate_config(workspace.request.config)
-        tree = await asyncio.to_thread(_find_subfolder, workspace.tree, str(config["subdirectory"]))
+        subdirectory = str(workspace.request.config["subdirectory"])
+        tree = await asyncio.to_thread(_find_subfolder, workspace.tree, subdirectory)
         if tree is None:
             raise SourceUnavailable(
-                f"There is no folder {config['subdirectory']!r} in commit {commit.revision[:12]}.",
+                f"There is no folder {subdirectory!r} in commit {commit.revision[:12]}.",
                 hint="Correct the sub-directory in the service's source.",
             )
         await self._check_lfs(workspace)
