@@ -117,8 +117,8 @@ def events(
     *,
     project: ProjectOption = None,
     deployment: Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Only of this one.")] = None,
-    since: Annotated[int | None, typer.Option("--since", min=0, help="After this sequence.")] = None,
-    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many events.")] = None,
+    since: Annotated[int | None, typer.Option("--since", metavar="N", min=0, help="After this sequence.")] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="End after so many events.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Follow events of a project or deployment as they happen. With --json every event is one line."""

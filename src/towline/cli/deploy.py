@@ -39,7 +39,7 @@ class Origin:
     def source(self) -> ServiceSource:
         """The source of a service made for it."""
         if self.git:
-            return ServiceSource(type="git", config={"url": self.git, **({"ref": self.ref} if self.ref else {})})
+            return ServiceSource(type="git", config={"url": self.git, **({"branch": self.ref} if self.ref else {})})
         if self.image:
             return ServiceSource(type="custom", config={"image": self.image})
         if self.dockerfile:
@@ -57,10 +57,12 @@ class Origin:
 
 
 def deploy(
-    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder to deploy; else this one.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="Folder to deploy; else this one.")] = None,
     *,
     git: Annotated[str | None, typer.Option("--git", metavar="URL", help="Deploy a git repository.")] = None,
-    ref: Annotated[str | None, typer.Option("--ref", help="Branch, tag or commit of the repository.")] = None,
+    ref: Annotated[
+        str | None, typer.Option("--ref", metavar="REF", help="Branch, tag or commit of the repository.")
+    ] = None,
     image: Annotated[str | None, typer.Option("--image", metavar="REF", help="Deploy a prebuilt image.")] = None,
     dockerfile: Annotated[
         Path | None, typer.Option("--dockerfile", metavar="FILE", help="Deploy a Dockerfile that needs no other file.")

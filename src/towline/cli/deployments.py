@@ -89,7 +89,7 @@ def download_bundle(
 
 
 def cancel(
-    deployment: Annotated[str | None, typer.Argument(metavar="[ID]", help="Deployment; else the running one.")] = None,
+    deployment: Annotated[str | None, typer.Argument(metavar="ID", help="Deployment; else the running one.")] = None,
     *,
     project: ProjectOption = None,
     service: ServiceOption = None,

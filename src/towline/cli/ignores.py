@@ -105,7 +105,7 @@ def _docker_patterns(lines: Iterable[str]) -> Iterator[str]:
             continue
         sign = "!" if text.startswith("!") else ""
         pattern = os.path.normpath(text.removeprefix("!").strip().lstrip("/") or ".")
-        yield f"{sign}/**" if pattern == "." else f"{sign}/{pattern}"
+        yield from [f"{sign}/**"] if pattern == "." else [f"{sign}/{pattern}", f"{sign}/{pattern}/**"]
 
 
 def _lines(path: Path) -> list[str]:

@@ -45,9 +45,15 @@ def list_keys(*, as_json: AsJson = False) -> None:
 def create_key(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     *,
-    project: Annotated[str | None, typer.Option("--project", "-p", help="The only project it may touch.")] = None,
-    scopes: Annotated[list[str] | None, typer.Option("--scope", help="Permission; may be given several times.")] = None,
-    days: Annotated[int | None, typer.Option("--days", min=1, max=3650, help="Days until it expires.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="The only project it may touch.")
+    ] = None,
+    scopes: Annotated[
+        list[str] | None, typer.Option("--scope", metavar="PERMISSION", help="Permission; may be given several times.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", metavar="N", min=1, max=3650, help="Days until it expires.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key; it is shown once."""
@@ -99,9 +105,9 @@ def list_registries(*, project: ProjectOption = None, as_json: AsJson = False) -
 def add_registry(
     host: Annotated[str, typer.Argument(help="Host and port, such as registry.example.com:5000.")],
     *,
-    username: Annotated[str, typer.Option("--username", "-u", help="User name.")],
+    username: Annotated[str, typer.Option("--username", "-u", metavar="NAME", help="User name.")],
     project: Annotated[
-        str | None, typer.Option("--project", "-p", help="The only project that may use it; else all.")
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="The only project that may use it; else all.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

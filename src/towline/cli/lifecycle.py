@@ -12,7 +12,7 @@ from towline.contract.status import ServiceStatus
 
 
 def scale(
-    replicas: Annotated[int, typer.Argument(min=0, max=100, help="Number of instances.")],
+    replicas: Annotated[int, typer.Argument(metavar="N", min=0, max=100, help="Number of instances.")],
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,

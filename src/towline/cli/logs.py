@@ -12,7 +12,7 @@ from towline.cli.session import Session, Target, open_session
 from towline.contract.logs import LogEntry, LogQuery, ServiceLogQuery
 
 _Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with lines as they are written.")]
-_Tail = Annotated[int | None, typer.Option("--tail", "-n", min=0, max=10_000, help="Only the last lines.")]
+_Tail = Annotated[int | None, typer.Option("--tail", "-n", metavar="N", min=0, max=10_000, help="Only the last lines.")]
 _Since = Annotated[
     str | None, typer.Option("--since", metavar="WHEN", help="First sequence, or a time such as 2026-08-01T12:00:00Z.")
 ]

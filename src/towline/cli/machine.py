@@ -26,10 +26,11 @@ def up(
     *,
     data: _Data = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65_535, help="Port for HTTP; else 80 or 8080.")
+        int | None, typer.Option("--port", metavar="N", min=1, max=65_535, help="Port for HTTP; else 80 or 8080.")
     ] = None,
     https_port: Annotated[
-        int | None, typer.Option("--https-port", min=1, max=65_535, help="Port for HTTPS; else 443 or 8443.")
+        int | None,
+        typer.Option("--https-port", metavar="N", min=1, max=65_535, help="Port for HTTPS; else 443 or 8443."),
     ] = None,
     base_domain: Annotated[
         str | None, typer.Option("--base-domain", metavar="DOMAIN", help="Domain of generated hosts; else localhost.")

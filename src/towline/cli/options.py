@@ -17,7 +17,7 @@ EnvironmentOption = Annotated[
     typer.Option("--environment", "-e", metavar="NAME", help="Environment; else the linked one or production."),
 ]
 TargetArgument = Annotated[
-    str | None, typer.Argument(metavar="[[PROJECT/]SERVICE]", help="Service; else the folder's linked one.")
+    str | None, typer.Argument(metavar="[PROJECT/]SERVICE", help="Service; else the folder's linked one.")
 ]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Most rows.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=200, help="Most rows.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the end.")]

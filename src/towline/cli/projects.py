@@ -62,7 +62,7 @@ def show_project(name: Annotated[str | None, typer.Argument()] = None, *, as_jso
 def update_project(
     *,
     project: ProjectOption = None,
-    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="New name.")] = None,
     base_domain: _BaseDomain = None,
     description: _Description = None,
     as_json: AsJson = False,

@@ -56,7 +56,7 @@ def list_releases(
 
 @releases.command("promote")
 def promote_release(
-    release: Annotated[int, typer.Argument(min=1, help="Number of the release.")],
+    release: Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the release.")],
     target: TargetArgument = None,
     *,
     source: Annotated[str, typer.Option("--from", metavar="ENVIRONMENT", help="Environment it ran in.")],

@@ -11,7 +11,7 @@ import typer
 
 from towline.errors import InvalidInput
 
-Port = Annotated[int | None, typer.Option("--port", min=1, max=65_535, help="Port the app listens on.")]
+Port = Annotated[int | None, typer.Option("--port", metavar="N", min=1, max=65_535, help="Port the app listens on.")]
 StartCommand = Annotated[
     str | None, typer.Option("--start-command", metavar="COMMAND", help="Command instead of the image's own.")
 ]
@@ -24,7 +24,7 @@ Health = Annotated[
     ),
 ]
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory of an instance, such as 512M.")]
-Cpus = Annotated[float | None, typer.Option("--cpus", min=0.01, help="CPUs of an instance, such as 0.5.")]
+Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", min=0.01, help="CPUs of an instance, such as 0.5.")]
 Volumes = Annotated[
     list[str] | None, typer.Option("--volume", metavar="NAME:/PATH", help="Volume; may be given several times.")
 ]

@@ -103,7 +103,7 @@ def update_service(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
-    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="New name.")] = None,
     kind: _ServiceType = None,
     port: Port = None,
     start_command: StartCommand = None,
