@@ -54,17 +54,27 @@ async def stand_in_platform(
         "stop_grace": timedelta(),
         "health_timeout": timedelta(seconds=3),
     }
-    settings = Settings(**{**values, **overrides})
-    database, streams = Database(postgres_url, pool_size=5), Streams(redis_url)
-    storage, uploads_dir, scratch = LocalStorage(settings.artifacts_dir), folder / "uploads", folder / "tmp"
+    platform = _platform(Settings(**{**values, **overrides}))
+    async with platform.orchestrator.session(), platform.router.session():
+        try:
+            yield platform
+        finally:
+            await platform.streams.close()
+            await platform.database.close()
+
+
+def _platform(settings: Settings) -> Platform:
+    storage, uploads_dir = LocalStorage(settings.artifacts_dir), settings.data_dir / "uploads"
+    scratch = settings.data_dir / "tmp"
+    streams = Streams(settings.redis_url)
     sources = [
         CustomSource(storage.store_tree, scratch),
         UploadSource(storage.store_tree, uploads_dir),
         GitSource(storage.store_tree, scratch),
     ]
-    platform = Platform(
+    return Platform(
         settings=settings,
-        database=database,
+        database=Database(settings.database_url, pool_size=5),
         streams=streams,
         bell=Bell(streams),
         secrets=load_secret_box(settings.key_file),
@@ -76,12 +86,6 @@ async def stand_in_platform(
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
         build_slots=BuildSlots(settings),
     )
-    async with platform.orchestrator.session(), platform.router.session():
-        try:
-            yield platform
-        finally:
-            await streams.close()
-            await database.close()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -25,13 +26,17 @@ async def wait_until_drained(
         return 0
     await asyncio.sleep(least.total_seconds())
     limit = max(platform.settings.drain_limit - least, timedelta())
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(limit.total_seconds()):
-            while await _count_busy(platform, environment_id, servers):
-                await asyncio.sleep(_LOOK_SECONDS)
-    except TimeoutError:
-        return await _count_busy(platform, environment_id, servers)
-    return 0
+            await _wait_until_idle(platform, environment_id, servers)
+    return await _count_busy(platform, environment_id, servers)
+
+
+async def _wait_until_idle(platform: Platform, environment_id: str, servers: Sequence[str]) -> None:
+    while True:
+        if not await _count_busy(platform, environment_id, servers):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _count_busy(platform: Platform, environment_id: str, servers: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -100,10 +100,8 @@ class Variable(Identified, Row):
 
     __tablename__ = "variables"
     __table_args__ = (
-        Index(
-            "uq_variables_place",
-            text("level, coalesce(project_id, ''), coalesce(service_id, ''), coalesce(environment_id, ''), name"),
-            unique=True,
+        UniqueConstraint(
+            "level", "project_id", "service_id", "environment_id", "name", postgresql_nulls_not_distinct=True
         ),
         Index(None, "project_id"),
         Index(None, "service_id"),

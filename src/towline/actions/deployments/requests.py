@@ -54,21 +54,29 @@ async def request_deployment(
     )
     number = workload.next_deployment_number
     workload.next_deployment_number = number + 1
-    if workload.wanted != "running":
-        workload.wanted = "running"
+    workload.wanted = "running"
     await _supersede_waiting(platform, work, workload_id=workload.id, by_number=number)
-    deployment = Deployment(
+    deployment = _new_deployment(workload, service, request, number=number)
+    work.session.add(deployment)
+    await work.session.flush()
+    emit_progress(platform, work, deployment)
+    work.after_commit(lambda: platform.bell.ring("deployments"))
+    return deployment
+
+
+def _new_deployment(workload: Workload, service: Service, request: DeploymentRequest, *, number: int) -> Deployment:
+    return Deployment(
         id=new_id("dep"),
         created_at=utc_now(),
         number=number,
-        project_id=project.id,
+        project_id=workload.project_id,
         service_id=service.id,
-        environment_id=environment.id,
+        environment_id=workload.environment_id,
         workload_id=workload.id,
         requested_by=request.requested_by,
         trigger=request.trigger.value,
         source_type=request.source_type or service.source_type,
-        source_config=dict(request.source_config if request.source_type else service.source_config),
+        source_config=dict(request.source_config or service.source_config),
         ref=request.ref,
         no_cache=request.no_cache,
         rollback_to=request.rollback_to,
@@ -76,11 +84,6 @@ async def request_deployment(
         attempt=0,
         steps=[],
     )
-    work.session.add(deployment)
-    await work.session.flush()
-    emit_progress(platform, work, deployment)
-    work.after_commit(lambda: platform.bell.ring("deployments"))
-    return deployment
 
 
 async def request_rollback(
