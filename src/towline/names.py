@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 import time
+from datetime import datetime
 from typing import Final
 
 from towline.errors import InvalidInput
@@ -15,13 +16,17 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LABEL_LENGTH: Final = 63
 
 
+def first_id(prefix: str, at: datetime) -> str:
+    """The lowest id that can be made at a time: what was made before has a lower one."""
+    return _to_id(prefix, int(at.timestamp() * 1000) << 80)
+
+
 def new_id(prefix: str) -> str:
     """A new id such as `dep_01jd…`: prefix, then 48 bits of milliseconds and 80 random bits in base 32.
 
     Ids sort by creation time and are safe in URLs, file names and Docker labels.
     """
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return _to_id(prefix, (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80))
 
 
 def check_slug(value: str, *, field: str = "name") -> str:
@@ -86,3 +91,7 @@ def check_path_prefix(value: str, *, field: str = "path_prefix") -> str:
     if len(path) > 200 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path) or "/.." in path or "/./" in path + "/":
         raise InvalidInput(f"{field} {value!r} is not a plain path such as /api.", field=field)
     return path
+
+
+def _to_id(prefix: str, number: int) -> str:
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

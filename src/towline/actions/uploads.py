@@ -28,7 +28,14 @@ class UploadState:
 
 
 class WrongOffset(Conflict):
-    """The bytes sent do not begin where the upload ends."""
+    """The bytes sent do not begin where the upload ends: at `offset`."""
+
+    def __init__(self, state: UploadState, *, given: int) -> None:
+        super().__init__(
+            f"The upload {state.digest} ends at {state.offset}, not at {given}.",
+            hint=f"Send the bytes from offset {state.offset} on.",
+        )
+        self.offset = state.offset
 
 
 async def announce(platform: Platform, work: Work, *, project_id: str, digest: str, size: int) -> UploadState:
@@ -79,10 +86,7 @@ async def append(
     if state.is_complete:
         return state
     if offset != state.offset:
-        raise WrongOffset(
-            f"The upload {digest} ends at {state.offset}, not at {offset}.",
-            hint=f"Send the bytes from offset {state.offset} on.",
-        )
+        raise WrongOffset(state, given=offset)
     if await platform.uploads.has_upload(digest):
         await _verify(chunks, digest=digest, size=state.size)
         return await _finish(platform, project_id, state)

@@ -29,7 +29,7 @@ class Subscribe(Model):
     since: EventSequence | None = Field(default=None, description="Sequence of the last event seen; null starts now.")
     log_since: Annotated[dict[str, EventSequence], Field(max_length=100)] = Field(
         default={},
-        description="Number of the last log line seen, by id of the deployment (0: the whole log); else lines start now.",
+        description="Number of the last log line seen, by id of the deployment; 0 for all, none for new lines.",
     )
 
 

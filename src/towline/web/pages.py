@@ -1,0 +1,105 @@
+"""HTTP: the few pages that need no sign-in: what Traefik shows for an unknown or stopped app, and the front door."""
+
+import base64
+import hashlib
+from functools import cache
+from html import escape
+from typing import Final
+
+from fastapi import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from towline import __version__
+from towline.actions.installation import platform_url
+from towline.contract.base import API_PREFIX
+from towline.errors import NotFound, TowlineError, Unavailable
+from towline.web.deps import get_platform
+from towline.web.operations import OperationRouter
+from towline.web.problems import problem_response
+
+router = OperationRouter()
+_RETRY_SECONDS: Final = 5
+_STYLE: Final = (
+    ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}"
+    "body{margin:0;min-height:100vh;display:grid;place-items:center}"
+    "main{max-width:34rem;padding:2rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:.5rem 0}"
+    "code{font:0.9em ui-monospace,monospace;overflow-wrap:anywhere}footer{margin-top:2rem;opacity:.7;font-size:.875rem}"
+)
+
+
+async def get_error_page(request: Request) -> Response:
+    """What Traefik shows instead of its own answer, as HTML or, for programs, as a problem."""
+    error = _error(request.path_params["status"])
+    if not _wants_html(request):
+        return problem_response(error, headers=_headers(error))
+    return page(
+        title=_TITLES[error.status],
+        body=f"<p>{escape(error.message)}</p><p>{escape(error.hint)}</p>",
+        status=error.status,
+        headers=_headers(error),
+    )
+
+
+async def get_front_page(request: Request) -> Response:
+    """The platform's own host: what runs here, where its API is, and what to do first."""
+    url = escape(platform_url(get_platform(request)))
+    body = (
+        f"<p>Its API is at <code>{url}{API_PREFIX}</code>.</p>"
+        "<p>To begin, on your own computer:</p>"
+        f"<p><code>towline login {url}</code></p>"
+        "<p>and in a folder with your project:</p>"
+        "<p><code>towline deploy</code></p>"
+        "<p>The first API key is printed by <code>towline up</code> on the server.</p>"
+        f"<footer>Towline {escape(__version__)}</footer>"
+    )
+    return page(title="Towline runs here", body=body, status=200, headers={})
+
+
+def page(*, title: str, body: str, status: int, headers: dict[str, str]) -> Response:
+    """A page that needs nothing but itself: no script, no other address, never kept by a cache."""
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )
+    own = {"Cache-Control": "no-store", "Content-Security-Policy": _policy(), "X-Frame-Options": "DENY", **headers}
+    return Response(html, status, media_type="text/html", headers=own)
+
+
+_TITLES: Final = {404: "Nothing is here", 503: "This app is not running"}
+
+
+def _error(status: str) -> TowlineError:
+    if status == "503":
+        return Unavailable(
+            "The app at this address has no running instance at the moment.",
+            hint="Try again in a moment; if you run it, look at its status and its log.",
+        )
+    return NotFound(
+        "No app answers at this address.",
+        hint="Check the address; if it is yours, add it as a domain of a service and deploy that.",
+    )
+
+
+def _headers(error: TowlineError) -> dict[str, str]:
+    retry = {"Retry-After": str(_RETRY_SECONDS)} if error.status == 503 else {}
+    return {"Cache-Control": "no-store", **retry}
+
+
+def _wants_html(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "html" in accept or "json" not in accept
+
+
+@cache
+def _policy() -> str:
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+router.routes.append(Route("/", get_front_page, methods=["GET"], name="front"))
+router.routes.append(Route("/_towline/pages/{status}", get_error_page, methods=["GET"], name="error-page"))

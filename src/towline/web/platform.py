@@ -1,0 +1,64 @@
+"""HTTP: the installation, and whether this process is alive and ready."""
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from towline import __version__
+from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
+from towline.contract.operations import JSON_MEDIA_TYPE
+from towline.contract.platform import DockerStatus, Platform
+from towline.web.deps import Call, get_platform
+from towline.web.operations import OperationRouter
+
+router = OperationRouter()
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+@router.operation("platform.get")
+async def get(call: Call) -> Platform:
+    """What this installation is, how it is reached, and how busy it is."""
+    settings = call.platform.settings
+    engine = await get_engine_status(call.platform)
+    counts = await count_open(call.work)
+    return Platform(
+        version=__version__,
+        installation_id=settings.installation_id,
+        base_domain=settings.base_domain,
+        platform_host=settings.effective_platform_host,
+        url=platform_url(call.platform),
+        http_port=settings.http_port,
+        https_port=settings.https_port,
+        has_certificates=bool(settings.acme_email),
+        upload_max_bytes=settings.upload_max_bytes,
+        docker=DockerStatus(
+            is_available=not engine.problem,
+            version=engine.version,
+            builder=settings.docker_cli or call.platform.builder.kind,
+            problem=engine.problem,
+        ),
+        queued_deployments=counts["queued"],
+        running_deployments=counts["building"] + counts["deploying"],
+    )
+
+
+async def get_alive(_: Request) -> Response:
+    """The process is up and answers; nothing else is looked at."""
+    return _json({"status": "alive", "version": __version__}, 200)
+
+
+async def get_ready(request: Request) -> Response:
+    """Every part that requests need, each with its problem; 503 when one does not work."""
+    problems = await check_parts(get_platform(request))
+    is_ready = not any(problems.values())
+    parts = {name: {"is_ready": not problem, "problem": problem} for name, problem in problems.items()}
+    return _json({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
+
+
+def _json(content: object, status: int) -> Response:
+    return Response(orjson.dumps(content), status, media_type=JSON_MEDIA_TYPE, headers=_HEADERS)
+
+
+router.routes.append(Route("/healthz", get_alive, methods=["GET"], name="healthz"))
+router.routes.append(Route("/readyz", get_ready, methods=["GET"], name="readyz"))
