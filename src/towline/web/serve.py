@@ -1,0 +1,50 @@
+"""The API process: one uvicorn on a loopback port, reached through Traefik at the platform's own host."""
+
+from collections.abc import Sequence
+
+import uvicorn
+import uvloop
+
+from towline.actions.first_keys import ensure_bootstrap_key
+from towline.config import Settings
+from towline.web.app import create_app
+from towline.wiring import open_platform, start_logging
+
+_GRACE_SECONDS = 8
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than Traefik keeps an idle connection, so that it never sends a request into a closing one."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m towline internal api`: the exit code."""
+    del arguments  # everything comes by TOWLINE_… variables
+    uvloop.run(_serve())
+    return 0
+
+
+async def _serve() -> None:
+    settings = Settings()  # pyright: ignore[reportCallIssue] - every field has a default
+    start_logging(settings)
+    async with open_platform(settings, pool_size=8) as platform:
+        await ensure_bootstrap_key(platform)
+        await uvicorn.Server(server_config(create_app(platform), port=settings.api_port)).serve()
+
+
+def server_config(app: object, *, port: int) -> uvicorn.Config:
+    """How uvicorn serves the application: loopback only, forwarded headers read by the application itself."""
+    return uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType] - an ASGI application
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws_max_size=64 * 1024,
+    )
