@@ -9,20 +9,31 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from towline import __version__
+from towline.actions.live.hub import LiveHub
 from towline.actions.platform import Platform
 from towline.contract.base import API_PREFIX
 from towline.web import (
     account,
     audit,
+    deployments,
     domains,
     environments,
     keys,
+    live,
+    logs,
+    metrics,
+    pages,
+    platform,
     projects,
     registries,
+    releases,
     services,
+    status,
+    uploads,
     variables,
 )
 from towline.web.auth import UseNotes
+from towline.web.metrics import CountRequests, RequestCounts
 from towline.web.problems import add_problem_answers
 from towline.web.refusals import RefusalLimit
 
@@ -36,6 +47,15 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     registries.router,
     audit.router,
+    deployments.router,
+    status.router,
+    releases.router,
+    logs.router,
+    uploads.router,
+    platform.router,
+    live.router,
+    metrics.router,
+    pages.router,
 )
 """Every router, in the order of the documentation; the busiest first."""
 
@@ -48,10 +68,13 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.state.use_notes = UseNotes(platform)
     app.state.refusal_limit = RefusalLimit()
+    app.state.live = LiveHub(platform)
+    app.state.request_counts = RequestCounts()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     add_problem_answers(app)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(CountRequests, counts=app.state.request_counts, routes=app.routes)
     return app
 
 
@@ -84,4 +107,5 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     platform: Platform = app.state.platform
     async with platform.orchestrator.session(), platform.router.session():
         yield
+        await app.state.live.close()
         await app.state.use_notes.close()
