@@ -8,12 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.infra.archives.samples import mounted
 from tests.sources.conftest import Reported
 from tests.sources.requests import a_request, command_lines, is_empty, wait_until
 from tests.sources.servers import GitServer, Repository, serve_silence
 
-from towline.errors import TimedOut, TooLarge
+from towline.errors import DiskFull, TimedOut, TooLarge
 from towline.sources.git.source import GitSource
+from towline.storage.local import LocalStorage
 
 
 class TestLimits:
@@ -75,3 +77,16 @@ class TestLimits:
         repository.git("branch", "bomb", commit)
         with pytest.raises(TooLarge, match="more than 1000 files"):
             await source.fetch_source(replace(a_request(repository.url, "bomb"), max_files=1000), report)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+    async def test_full_disk_is_said_and_leaves_nothing(
+        self, storage: LocalStorage, repository: Repository, report: Reported, scratch: Path
+    ) -> None:
+        (repository.folder / "big").write_bytes(os.urandom(3_000_000))
+        repository.commit_all()
+        await asyncio.to_thread(scratch.mkdir)
+        for room in ("2m", "4m"):
+            with mounted(scratch, f"size={room}"):
+                with pytest.raises(DiskFull):
+                    await GitSource(storage.store_tree, scratch).fetch_source(a_request(repository.url), report)
+                assert is_empty(scratch)

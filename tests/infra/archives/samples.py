@@ -1,11 +1,13 @@
 """Archives for the tests, honest and hostile."""
 
+import contextlib
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,14 @@ def link_target(tree: Path, name: bytes) -> bytes:
 
 def digest_of(tree: Path) -> str:
     return hashlib.sha256(b"".join(pack_tree(tree))).hexdigest()
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Generator[None]:
+    """A small file system in memory; skipped where that is not allowed."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,12 +1,10 @@
 """Archives that are more than they look, and limits of time and disk."""
 
 import asyncio
-import contextlib
 import gzip
 import os
-import subprocess
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import zstandard
 from tests.infra.archives.samples import (
     LIMITS,
     entry,
+    mounted,
     names_in,
     refused,
     tar_of,
@@ -127,17 +126,6 @@ class TestBombs:
             with pytest.raises(DiskFull):
                 await unpack_archive(tmp_path / "archive", small / "tree", limits=LIMITS)
             assert names_in(small) == []
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, options: str) -> Generator[None]:
-    """A small file system in memory; skipped where that is not allowed."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=False).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 async def wait_until(is_true: Callable[[], object]) -> None:

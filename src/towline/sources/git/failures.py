@@ -28,7 +28,8 @@ class Reason(StrEnum):
 
 # The first match wins, so the narrower message comes first.
 _SIGNS: dict[Reason, tuple[str, ...]] = {
-    Reason.DISK_FULL: ("no space left on device", "disk quota exceeded"),
+    # Git leaves the reason out when it writes a checked-out file; in a fresh folder of ours it is the disk.
+    Reason.DISK_FULL: ("no space left on device", "disk quota exceeded", "unable to write file"),
     Reason.LFS: ("smudge filter lfs failed", "git-lfs"),
     Reason.NEEDS_CREDENTIAL: ("terminal prompts disabled", "could not read username", "could not read password"),
     Reason.REFUSED: ("authentication failed", "returned error: 401", "returned error: 403", "permission denied ("),
