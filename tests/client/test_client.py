@@ -14,7 +14,16 @@ from towline.contract.logs import LogEntry
 from towline.contract.projects import ProjectCreate, ProjectUpdate
 from towline.contract.services import ServiceCreate
 from towline.contract.variables import VariableQuery, VariablesSet, VariableValue
-from towline.errors import BuildFailed, Conflict, InvalidInput, NotFound, TowlineError, Unauthenticated, Unavailable
+from towline.errors import (
+    BuildFailed,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    TimedOut,
+    TowlineError,
+    Unauthenticated,
+    Unavailable,
+)
 from towline.values import DeploymentStatus
 
 
@@ -155,16 +164,26 @@ def test_service_log_goes_on_after_the_server_ended_it(client: TowlineClient, st
     assert next(lines).message == "one more"
 
 
-def test_waiting_passes_lines_and_changes_on(client: TowlineClient) -> None:
+def test_waiting_passes_every_line_on(client: TowlineClient, state: StubState) -> None:
+    state.looks = 10
     deployment = _with_service(client).deployments.trigger(DeploymentTrigger(project="shop", service="api"))
     lines: list[LogEntry] = []
-    statuses: list[DeploymentStatus] = []
-    ended = client.wait_for_deployment(
-        deployment.id, on_log=lines.append, on_change=lambda change: statuses.append(change.status), timeout=20
-    )
-    assert ended.status is DeploymentStatus.SUCCESS
+    assert client.wait_for_deployment(deployment.id, on_log=lines.append).status is DeploymentStatus.SUCCESS
     assert [entry.sequence for entry in lines] == [1, 2, 3]
+
+
+def test_waiting_tells_each_change_once(client: TowlineClient) -> None:
+    deployment = _with_service(client).deployments.trigger(DeploymentTrigger(project="shop", service="api"))
+    statuses: list[DeploymentStatus] = []
+    client.wait_for_deployment(deployment.id, on_change=lambda change: statuses.append(change.status), timeout=20)
     assert statuses == [DeploymentStatus.BUILDING, DeploymentStatus.SUCCESS]
+
+
+def test_waiting_ends_after_its_time(client: TowlineClient, state: StubState) -> None:
+    state.looks = 1000
+    deployment = _with_service(client).deployments.trigger(DeploymentTrigger(project="shop", service="api"))
+    with pytest.raises(TimedOut, match="is still building after 0.1 s"):
+        client.wait_for_deployment(deployment.id, timeout=0.1)
 
 
 def test_rollback_names_its_target(client: TowlineClient) -> None:

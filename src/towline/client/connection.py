@@ -60,7 +60,7 @@ class Call:
 
 
 class Connection:
-    """Sends calls to one server. Used by one thread at a time, except for `stream`."""
+    """Sends calls to one server; may be used by several threads at once."""
 
     def __init__(self, base_url: str, api_key: str, *, timeout: float) -> None:
         self.base_url = _checked_base_url(base_url)

@@ -46,7 +46,7 @@ class Deployments:
     def follow_logs(self, deployment: str, query: LogQuery | None = None) -> Iterator[LogEntry]:
         """Lines as they are written, until the deployment is final; from the first one unless the query says more."""
         call = Call("deployments.getLogs", {"deployment": deployment}, query=query or LogQuery(since="1"))
-        return follow_log(self._connection, call, ends=True)
+        return follow_log(self._connection, call, is_over=lambda: self.get_status(deployment).status.is_final)
 
     def cancel(self, deployment: str) -> Deployment:
         """Ask for the deployment to stop."""

@@ -1,7 +1,7 @@
 """Following a log over HTTP: resumes at the next line whenever the stream is cut."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import httpx2
@@ -14,30 +14,35 @@ SILENCE_SECONDS: Final = 45.0
 """The server sends at least an empty line every 15 seconds; three missed ones mean a dead stream."""
 
 _MOST_FAILURES: Final = 8
+_FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 3.0
 
 
-def follow_log(connection: Connection, call: Call, *, ends: bool) -> Iterator[LogEntry]:
-    """The lines of a log as they are written, each once and in order.
+def follow_log(connection: Connection, call: Call, *, is_over: Callable[[], bool]) -> Iterator[LogEntry]:
+    """The lines of a log as they are written, each once and in order, until it `is_over` and read to its end.
 
-    With `ends` the server's end of the stream is the end; without, it is only an interruption. Raises Unavailable or
-    TimedOut after several tries in a row that brought no line.
+    The end of a stream is only an interruption while the log is not over (a server that restarts ends streams, too).
+    Raises Unavailable or TimedOut after several tries in a row that brought no line.
     """
     query = _following(call.query)
     failures = 0
+    was_over = False
     while True:
         try:
             for entry in _stream(connection, Call(call.operation, call.path, query=query)):
                 failures = 0
                 query = query.model_copy(update={"since": str(entry.sequence + 1), "tail": None})
                 yield entry
-            if ends:
+            if was_over:
                 return
+            was_over = is_over()
+            failures = 0
         except (Unavailable, TimedOut):
-            if failures >= _MOST_FAILURES:
+            failures += 1
+            if failures > _MOST_FAILURES:
                 raise
-        failures += 1
-        time.sleep(min(0.1 * 2**failures, _LONGEST_PAUSE))
+        if not was_over:
+            time.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE))
 
 
 def _following(query: object) -> LogQuery:

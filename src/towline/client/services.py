@@ -88,7 +88,7 @@ class Services:
     def follow_logs(self, project: str, service: str, query: ServiceLogQuery | None = None) -> Iterator[LogEntry]:
         """Lines as the instances print them, for ever; resumes by itself after an interruption."""
         call = Call("services.getLogs", _place(project, service), query=query or ServiceLogQuery())
-        return follow_log(self._connection, call, ends=False)
+        return follow_log(self._connection, call, is_over=lambda: False)
 
     def list_instances(self, project: str, service: str, *, environment: str = DEFAULT_ENVIRONMENT) -> InstanceList:
         """Instances of a service in one environment."""

@@ -9,10 +9,11 @@ from typing import Final
 from towline.client.deployments import Deployments
 from towline.contract.deployments import Deployment
 from towline.contract.logs import LogEntry
-from towline.errors import TimedOut, TowlineError
+from towline.errors import TimedOut, TowlineError, Unavailable
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
+_LONGEST_ABSENCE: Final = 60.0
 _DRAIN_SECONDS: Final = 3.0
 
 OnLog = Callable[[LogEntry], None]
@@ -37,7 +38,7 @@ def wait_for_deployment(
     seen: tuple[object, ...] = ()
     pause = _FIRST_PAUSE
     while True:
-        deployment = deployments.get_status(deployment_id)
+        deployment = _look(deployments, deployment_id)
         if deployment.status.is_final and log and on_log:
             log.pass_on(on_log, seconds=_DRAIN_SECONDS)
         facts = (deployment.status, deployment.step, deployment.attempt, deployment.queue_reason)
@@ -50,6 +51,18 @@ def wait_for_deployment(
             raise TimedOut(f"Deployment {deployment_id} is still {deployment.status} after {timeout:g} s.")
         _pause(log, on_log, seconds=pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _look(deployments: Deployments, deployment_id: str) -> Deployment:
+    """The deployment, even when the server is away for a while: it restarts, too."""
+    deadline = time.monotonic() + _LONGEST_ABSENCE
+    while True:
+        try:
+            return deployments.get_status(deployment_id)
+        except (Unavailable, TimedOut):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LONGEST_PAUSE)
 
 
 def _pause(log: "_LogReader | None", on_log: OnLog | None, *, seconds: float) -> None:
