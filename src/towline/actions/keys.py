@@ -22,6 +22,9 @@ from towline.models.base import utc_now
 from towline.names import new_id
 
 KEY_PREFIX: Final = "twl_"
+KEY_PATTERN: Final = r"[!-~]{16,512}"
+"""What can be a key at all; those made here are `make_token`'s, the bootstrap key is the installer's own."""
+
 ALL_SCOPES: Final = "*"
 _ALPHABET: Final = string.digits + string.ascii_letters
 _RANDOM_LENGTH: Final = 33

@@ -8,11 +8,11 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from towline.actions.keys import KeyUse, find_key_use, note_key_use
+from towline.actions.keys import KEY_PATTERN, KeyUse, find_key_use, note_key_use
 from towline.actions.platform import Platform
 from towline.errors import TowlineError, Unauthenticated
 
-_TOKEN: Final = re.compile(r"[!-~]{16,512}")
+_TOKEN: Final = re.compile(KEY_PATTERN)
 _log = logging.getLogger(__name__)
 
 
