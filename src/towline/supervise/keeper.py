@@ -16,6 +16,7 @@ _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 15.0
 _STEADY_SECONDS = 60.0  # a run this long makes earlier deaths not count
 _LOOP_DEATHS = 5
+_SETTLED_SECONDS = 5.0
 
 
 class Keeper:
@@ -35,6 +36,7 @@ class Keeper:
         self._ready_after = 0.0
         self._due_at = 0.0
         self._kill_at = 0.0
+        self._is_settled = False
 
     @property
     def is_alive(self) -> bool:
@@ -77,6 +79,7 @@ class Keeper:
             return
         self._started_at = time.monotonic()
         self._adopted = False
+        self._is_settled = False
         try:
             self.part.before_start()
             self._watch(spawn(self.part, self._pid_file))
@@ -93,6 +96,14 @@ class Keeper:
         self._ready_after = time.monotonic() - self._started_at
         self.reason = ""
         return True
+
+    def settle(self) -> None:
+        """Do what is to be done once after a start, when the part has been ready for a while."""
+        settled_at = self._started_at + self._ready_after + _SETTLED_SECONDS
+        if self.part.after_start and self.state is PartState.READY and time.monotonic() >= settled_at:
+            if not self._is_settled:
+                self.part.after_start(self.process_id)
+            self._is_settled = True
 
     def bury(self) -> None:
         """Take note that the process has gone, and decide when to start the next."""

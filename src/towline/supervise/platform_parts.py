@@ -12,6 +12,7 @@ from towline.supervise.layout import Layout
 from towline.supervise.leash import SUPERVISOR
 from towline.supervise.probes import answers_http, speaks_http
 from towline.supervise.program import LoadMain, Part, Program
+from towline.supervise.reclaim import reclaim_program_pages
 from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
 
 _TRAEFIK_INHERITS = ("PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -106,6 +107,7 @@ def prepare_traefik(layout: Layout, installation: Installation, *, settings: Map
         revision=hashlib.sha256(content.encode()).hexdigest(),
         stop_seconds=15,
         is_ready=lambda: speaks_http(installation.ports.traefik_api),
+        after_start=reclaim_program_pages,
     )
 
 

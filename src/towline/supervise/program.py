@@ -56,6 +56,7 @@ class Part:
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
     parts that must be ready before its first start. `before_start` clears what a dead predecessor left. `load_main`:
     instead of executing the program, a forked child calls this entry point and shares the supervisor's loaded modules.
+    `after_start` is called once with the process id, half a minute after the start at most.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Part:
     is_ready: Callable[[], bool] = field(default=_always)
     before_start: Callable[[], None] = field(default=_nothing)
     load_main: LoadMain | None = None
+    after_start: Callable[[int], None] | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -104,11 +104,11 @@ class Supervisor:
         self._follow(keeper)
 
     def _preload(self) -> None:
-        """Import what forked parts run, once, and keep the garbage collector from touching (and so copying) it."""
+        """Import what lasting forked parts run, and keep the garbage collector from touching (so copying) it."""
         gc.disable()
         for keeper in self._keepers.values():
             try:
-                if keeper.part.load_main is not None:
+                if keeper.part.load_main is not None and not keeper.part.runs_once:
                     keeper.part.load_main()
             except Exception as error:  # a broken part must not take the supervisor down; its own process says more
                 self._reporter.warn(f"{keeper.part.title} cannot be loaded: {error}")
@@ -179,6 +179,8 @@ class Supervisor:
         if time.monotonic() < self._housekeeping_at:
             return
         self._housekeeping_at = time.monotonic() + _HOUSEKEEPING_SECONDS
+        for keeper in self._keepers.values():
+            keeper.settle()
         for name in (*self._keepers, "supervisor"):
             with suppress(OSError):
                 bound_log(self._layout.log_file(name))

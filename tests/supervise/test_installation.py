@@ -1,0 +1,85 @@
+"""What is kept from one start to the next, and the ports."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from towline.errors import InvalidInput, NotFound
+from towline.supervise.installation import Installation, get_installation, local_api_key, open_installation
+from towline.supervise.layout import Layout
+from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
+from towline.supervise.probes import find_interface_address
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Layout:
+    layout = Layout(tmp_path / "data")
+    layout.prepare()
+    return layout
+
+
+def test_the_second_start_keeps_id_ports_and_settings(folder: Layout) -> None:
+    first, is_new = open_installation(folder, {"TOWLINE_BASE_DOMAIN": "example.com", "PATH": "/bin"})
+    second, is_still_new = open_installation(folder, {})
+    assert (is_new, is_still_new) == (True, False)
+    assert second == first == get_installation(folder)
+    assert second.settings == {"TOWLINE_BASE_DOMAIN": "example.com"}
+    assert folder.state_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_changed_setting_changes_the_fingerprint_and_an_empty_one_is_forgotten(folder: Layout) -> None:
+    first, _ = open_installation(folder, {"TOWLINE_BASE_DOMAIN": "example.com"})
+    second, _ = open_installation(folder, {"TOWLINE_BASE_DOMAIN": ""})
+    assert second.base_domain == "localhost"
+    assert second.fingerprint != first.fingerprint
+    assert second.installation_id == first.installation_id
+
+
+def test_an_empty_folder_holds_no_installation(folder: Layout) -> None:
+    with pytest.raises(NotFound, match="no Towline"):
+        get_installation(folder)
+
+
+def test_a_taken_port_is_refused_when_asked_for_and_passed_over_when_not(folder: Layout) -> None:
+    with socket.socket() as holder:
+        holder.bind(("", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        assert look_at_port(taken) is PortState.TAKEN
+        assert choose_port(taken, taken) > taken
+        with pytest.raises(InvalidInput, match=f"Port {taken} is taken"):
+            open_installation(folder, {"TOWLINE_HTTP_PORT": str(taken)})
+
+
+@pytest.mark.parametrize("text", ["http", "-1", "65536", "8e3"])
+def test_a_port_that_is_no_port_is_refused(folder: Layout, text: str) -> None:
+    with pytest.raises(InvalidInput, match="TOWLINE_HTTPS_PORT"):
+        open_installation(folder, {"TOWLINE_HTTPS_PORT": text})
+
+
+def test_addresses_carry_a_port_only_when_they_must(folder: Layout) -> None:
+    port = find_free_loopback_port()
+    installation, _ = open_installation(folder, {"TOWLINE_HTTP_PORT": str(port)})
+    assert installation.platform_url == f"http://towline.localhost:{port}"
+    assert _on_port_80(installation).platform_url == "http://towline.localhost"
+
+
+def test_the_local_key_is_the_given_one_or_made_once(folder: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOWLINE_BOOTSTRAP_API_KEY", "too short")
+    with pytest.raises(InvalidInput, match="9 characters"):
+        local_api_key(folder)
+    monkeypatch.setenv("TOWLINE_BOOTSTRAP_API_KEY", "k" * 40)
+    assert local_api_key(folder) == "k" * 40
+    monkeypatch.delenv("TOWLINE_BOOTSTRAP_API_KEY")
+    assert local_api_key(folder) == "k" * 40
+
+
+def test_the_loopback_interface_has_its_address() -> None:
+    assert find_interface_address("lo") == "127.0.0.1"
+    assert find_interface_address("no-such-one") == ""
+
+
+def _on_port_80(installation: Installation) -> Installation:
+    return replace(installation, ports=replace(installation.ports, http=80))
