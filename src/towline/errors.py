@@ -69,6 +69,14 @@ class Conflict(TowlineError):
     hint = "Read the current state, then decide again."
 
 
+class NotAllowed(TowlineError):
+    """The address exists, but not for this HTTP method."""
+
+    status = 405
+    exit_code = 2
+    hint = "Look the operation up in the API reference."
+
+
 class TooLarge(TowlineError):
     """More bytes than a limit allows."""
 

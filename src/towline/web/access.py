@@ -6,7 +6,7 @@ from towline.actions.access import INSTANCE_PERMISSIONS, Permission
 from towline.actions.services import get_service
 from towline.errors import NotFound
 from towline.models.deployments import Deployment
-from towline.web.deps import SIGNED_IN, Call, NotChecked
+from towline.web.deps import SIGNED_IN, Call
 
 
 async def admit(call: Call) -> None:
@@ -29,9 +29,9 @@ async def admit(call: Call) -> None:
 
 
 def check_admitted(call: Call) -> None:
-    """Raise NotChecked when an operation is about to answer although no permission was checked."""
+    """Raise when an operation is about to answer although no permission was checked: a fault of Towline."""
     if not call.is_checked:
-        raise NotChecked(f"{call.operation.id} checked no permission.")
+        raise RuntimeError(f"{call.operation.id} checked no permission.")
 
 
 async def _find_deployment(call: Call, deployment_id: str) -> None:

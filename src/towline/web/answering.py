@@ -21,7 +21,7 @@ from towline.web.auth import authenticate, client_address
 from towline.web.bodies import parse_arguments, parse_path, read_body
 from towline.web.deps import SIGNED_IN, Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
-from towline.web.problems import problem_of_database, problem_response, unexpected_response
+from towline.web.problems import InvalidRequest, problem_of_database, problem_response, unexpected_response
 from towline.web.refusals import note_refused, note_unauthenticated
 
 Endpoint = Callable[..., Awaitable[Model | Response | None]]
@@ -57,6 +57,8 @@ async def _answer_caller(mounted: Mounted, call: Call) -> Response:
     except TowlineError as error:
         await note_refused(call, call.request.app.state.refusal_limit, error)
         return problem_response(error)
+    except InvalidRequest as refused:
+        return problem_response(refused.error, faults=refused.faults)
     except ClientDisconnect:
         return Response(status_code=400)
     except DBAPIError as error:

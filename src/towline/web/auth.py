@@ -13,6 +13,8 @@ from towline.actions.platform import Platform
 from towline.errors import TowlineError, Unauthenticated
 
 _TOKEN: Final = re.compile(KEY_PATTERN)
+_PROXIES: Final = {"127.0.0.1", "::1"}
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 _log = logging.getLogger(__name__)
 
 
@@ -56,5 +58,14 @@ async def authenticate(connection: HTTPConnection) -> KeyUse:
 
 
 def client_address(connection: HTTPConnection) -> str:
-    """The address a call came from, as the server or its trusted proxy saw it; empty when not known."""
-    return connection.client.host if connection.client is not None else ""
+    """The address a call came from; empty when not known.
+
+    Only Traefik reaches the API's loopback port from outside. It replaces or extends `X-Forwarded-For`, so the last
+    address there is the one it saw; what stands before it may be made up.
+    """
+    seen = connection.client.host if connection.client is not None else ""
+    forwarded = connection.headers.getlist("x-forwarded-for")
+    if seen not in _PROXIES or not forwarded:
+        return seen
+    last = forwarded[-1].rpartition(",")[2].strip()
+    return last if _ADDRESS.fullmatch(last) else seen

@@ -12,7 +12,6 @@ from towline.actions.access import INSTANCE_PERMISSIONS, Caller, Permission, che
 from towline.actions.keys import KeyUse
 from towline.actions.platform import Platform
 from towline.contract.operations import Operation
-from towline.errors import TowlineError
 from towline.infra.database import Work
 from towline.models.deployments import Deployment
 from towline.models.projects import Project
@@ -119,10 +118,6 @@ class Call:
         """Tell the audit log which object was changed, and what of it; never a secret."""
         self.object_id = object_id
         self.detail.update(detail)
-
-
-class NotChecked(TowlineError):
-    """A fault of Towline: an operation that wanted to answer without having checked a permission."""
 
 
 def _there(value: T | None, name: str) -> T:

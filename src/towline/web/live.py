@@ -156,7 +156,7 @@ def _parse(content: Any) -> Subscribe | Unsubscribe:
     try:
         return model.model_validate(call)
     except ValidationError as error:
-        raise invalid_request(error) from error
+        raise invalid_request(error).error from error
 
 
 def _object(content: Any) -> dict[str, Any]:

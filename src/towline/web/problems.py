@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as RouterException
 from starlette.responses import Response
 
 from towline.contract.problems import PROBLEM_MEDIA_TYPE
-from towline.errors import Conflict, InvalidInput, NotFound, TowlineError
+from towline.errors import Conflict, InvalidInput, NotAllowed, NotFound, TowlineError
 
 _log = logging.getLogger(__name__)
 _MOST_FIELDS: Final = 20
@@ -24,35 +24,15 @@ _BUSY: Final = {"55P03", "40P01", "40001"}
 _BAD_VALUE: Final = "22"
 
 
-class NotAllowed(TowlineError):
-    """The address exists, but not for this method."""
-
-    status = 405
-    exit_code = 2
-    hint = "Look the operation up in the API reference."
-
-
-class InternalError(TowlineError):
-    """A fault of Towline itself; what it was is in the log only."""
-
-    status = 500
-
-
-class InvalidRequest(InvalidInput):
-    """A request whose path, query or body does not fit the contract; `faults` holds every field at fault."""
-
-    hint = "Correct the named fields and send the request again."
+class InvalidRequest(Exception):
+    """A request whose query or body does not fit the contract; `faults` holds every field at fault."""
 
     def __init__(self, faults: Sequence[Mapping[str, str]]) -> None:
         first = faults[0]
-        name = first["field"] or "body"
-        super().__init__(f"{name}: {first['message']}.", field=first["field"] or None)
+        message = f"{first['field'] or 'The request'}: {first['message']}."
+        super().__init__(message)
+        self.error = InvalidInput(message, field=first["field"] or None)
         self.faults = list(faults)
-
-    @property
-    def code(self) -> str:
-        """The same code as any input that cannot be accepted."""
-        return "invalid-input"
 
 
 def invalid_request(error: ValidationError) -> InvalidRequest:
@@ -72,8 +52,10 @@ def problem_of_database(error: DBAPIError) -> TowlineError | None:
     return None
 
 
-def problem_response(error: TowlineError, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that tells of an error."""
+def problem_response(
+    error: TowlineError, *, faults: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer that tells of an error; `faults` are the fields at fault, each with `field` and `message`."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": re.sub(r"(?<!^)([A-Z])", lambda found: f" {found[1].lower()}", type(error).__name__),
@@ -82,7 +64,7 @@ def problem_response(error: TowlineError, *, headers: Mapping[str, str] | None =
         "code": error.code,
         "hint": error.hint,
         "field": error.field,
-        "errors": error.faults if isinstance(error, InvalidRequest) else [],
+        "errors": list(faults),
     }
     return Response(
         _to_json(body),
@@ -95,7 +77,9 @@ def problem_response(error: TowlineError, *, headers: Mapping[str, str] | None =
 def unexpected_response(request: Request, error: Exception) -> Response:
     """The answer to a fault of our own: logged in full, shown without detail."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(InternalError("Towline failed to answer; its log says why."))
+    return problem_response(
+        TowlineError("Towline failed to answer.", hint="Look at the log of the API, then try again.")
+    )
 
 
 def add_problem_answers(app: FastAPI) -> None:
@@ -114,7 +98,8 @@ async def _answer_expected(_: Request, error: Exception) -> Response:
 
 async def _answer_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_response(_from_pydantic(error.errors()))
+    refused = _from_pydantic(error.errors())
+    return problem_response(refused.error, faults=refused.faults)
 
 
 async def _answer_router(request: Request, error: Exception) -> Response:
