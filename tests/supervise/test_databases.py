@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from towline.actions.schema import is_current
+from towline.actions.schema_version import is_current
 from towline.infra.database import Database
 from towline.supervise.probes import answers_redis
 

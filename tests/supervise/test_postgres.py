@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import wait_until
 from tests.supervise.conftest import Run
 
-from towline.actions.schema import is_current, migrate
+from towline.actions.schema import migrate
+from towline.actions.schema_version import is_current
 from towline.errors import Conflict
 from towline.infra.database import Database
 from towline.supervise.binaries import list_postgres_folders

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from towline.actions.platform import Platform
 from towline.actions.routes import route_url
-from towline.actions.schema import is_current
+from towline.actions.schema_version import is_current
 from towline.errors import TowlineError, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now

@@ -1,11 +1,10 @@
-"""The database schema: bring it up to date, and say whether it is."""
+"""The database schema: bring it up to date."""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from towline.infra.database import Database
@@ -25,13 +24,6 @@ async def migrate(database: Database) -> str:
     async with database.engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         return await connection.run_sync(_upgrade)
-
-
-async def is_current(database: Database) -> bool:
-    """Whether every migration this version knows has run."""
-    async with database.connection() as connection:
-        revision = await connection.run_sync(_current_revision)
-    return revision == ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
 def _upgrade(connection: Connection) -> str:
