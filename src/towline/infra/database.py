@@ -1,5 +1,6 @@
 """PostgreSQL: the engine, one transaction as a unit of work, and what to send once it is committed."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={"timeout": 5, "server_settings": {"application_name": "towline"}},
         )
+        self.read_slots = asyncio.Semaphore(pool_size)
+        """Bounds the reads at once to the kept connections: one beyond them is opened and closed for each read."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
 
     @asynccontextmanager

@@ -38,7 +38,7 @@ class Read:
         raise AssertionError
 
     async def _fetch(self, database: Database, values: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
-        async with database.engine.connect() as connection:
+        async with database.read_slots, database.engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
             try:
