@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from towline.actions.platform import Platform
 from towline.errors import TowlineError
 from towline.infra.database import Work
-from towline.infra.scratch import remove_leftovers
+from towline.infra.scratch import memory_folder, remove_leftovers
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Deployment, Release, Upload
 from towline.models.history import Event, HealthCheck, IdempotentAnswer, Log, LogLine
@@ -34,7 +34,8 @@ async def clean_up(platform: Platform) -> None:
 async def remove_temporary_folders(platform: Platform) -> None:
     """Remove temporary folders of processes that died."""
     settings = platform.settings
-    for parent in (settings.data_dir / "tmp", settings.artifacts_dir / "tmp", settings.data_dir / "uploads" / "tmp"):
+    folders = (settings.data_dir / "tmp", settings.artifacts_dir / "tmp", settings.data_dir / "uploads" / "tmp")
+    for parent in (*folders, memory_folder("builds")):
         await asyncio.to_thread(remove_leftovers, parent)
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from towline.builders.recipe import Recipe
 from towline.builders.step_limits import LimitedBuild, StepWatch
 from towline.errors import DiskFull, InvalidInput, TimedOut, Unavailable
 from towline.infra.processes import run_process
+from towline.infra.scratch import memory_folder, scratch_folder
 from towline.values import BuildSpec, Image, Report
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -72,7 +71,8 @@ class BuildKit:
     """Runs builds on one daemon, each within limits on memory, CPU and time.
 
     `memory_bytes` and `cpus` apply where a spec says 0; 0 here means a third of the machine's memory and half of its
-    CPUs, at least one. `total_memory_bytes` bounds all builds together (0: three quarters of the machine).
+    CPUs, at least one. `total_memory_bytes` bounds all builds together (0: three quarters of the machine). Secrets and
+    generated Dockerfiles lie in locked folders under `scratch_dir` (default: a folder in memory) while they are needed.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class BuildKit:
         memory_bytes: int = 0,
         cpus: float = 0,
         total_memory_bytes: int = 0,
+        scratch_dir: Path | None = None,
         cgroup_mount: Path = Path("/sys/fs/cgroup"),
     ) -> None:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -90,6 +91,7 @@ class BuildKit:
         self._docker_host = docker_host
         self._memory_bytes = memory_bytes or machine // 3
         self._cpus = cpus or max(1.0, (os.cpu_count() or 1) / 2)
+        self._scratch_dir = scratch_dir or memory_folder("builds")
         self._watch = StepWatch(
             docker_host=docker_host, total_memory_bytes=total_memory_bytes or machine * 3 // 4, top=cgroup_mount
         )
@@ -100,7 +102,10 @@ class BuildKit:
         cli = await choose_docker_cli(self._docker_cli, self._docker_host)
         limits = StepLimits(spec.memory_bytes or self._memory_bytes, spec.cpus or self._cpus)
         await report(f"Building with {cli.reason}; at most {limits}, {spec.timeout.total_seconds():g} s.")
-        async with private_files(recipe, spec) as files, self._watch.limited(limits, report=report) as build:
+        async with (
+            private_files(recipe, spec, scratch_dir=self._scratch_dir) as files,
+            self._watch.limited(limits, report=report) as build,
+        ):
             marked = await asyncio.to_thread(_marked, spec, build, dockerfile=files.dockerfile)
             command = build_command(cli, marked, context=recipe.context, files=files, tag=tag, labels=labels)
             progress = Progress()
@@ -141,24 +146,14 @@ class BuildKit:
 
 
 @asynccontextmanager
-async def private_files(recipe: Recipe, spec: BuildSpec) -> AsyncGenerator[BuildFiles]:
-    """Write the Dockerfile and the secrets of one build into a folder of its own, in memory where there is one."""
-    folder: Path | None = None
-    try:
+async def private_files(recipe: Recipe, spec: BuildSpec, *, scratch_dir: Path) -> AsyncGenerator[BuildFiles]:
+    """Write the Dockerfile and the secrets of one build into a locked folder of its own under `scratch_dir`."""
+    async with scratch_folder(scratch_dir) as folder:
         try:
-            folder = _new_folder()
             files = await asyncio.to_thread(_write_files, folder, recipe, spec=spec)
         except OSError as error:
             raise DiskFull(f"The files of the build could not be written: {error.strerror}.") from error
         yield files
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _new_folder() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp below makes a private 0700 folder; only its parent is shared
-    return Path(tempfile.mkdtemp(prefix="towline-build-", dir=memory if os.access(memory, os.W_OK) else None))
 
 
 def _write_files(folder: Path, recipe: Recipe, *, spec: BuildSpec) -> BuildFiles:

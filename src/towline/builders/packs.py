@@ -3,9 +3,7 @@
 import asyncio
 import shlex
 import shutil
-import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -16,6 +14,7 @@ from towline.builders.docker_cli import cli_environment
 from towline.builders.recipe import Recipe, context_folder
 from towline.errors import BuildFailed
 from towline.infra.processes import run_process
+from towline.infra.scratch import memory_folder, scratch_folder
 from towline.values import BuildSpec, Image, Report
 
 _PLAN_SECONDS: Final = 120.0
@@ -42,7 +41,7 @@ class NixpacksBuilder(Builder):
     async def build(self, tree: Path, spec: BuildSpec, *, tag: str, labels: Sequence[str], report: Report) -> Image:
         """Plan, then build the plan."""
         context = await asyncio.to_thread(context_folder, tree, spec)
-        async with _work_folder() as folder:
+        async with scratch_folder(memory_folder("builds")) as folder:
             await self._plan(self.plan_command(context, folder / "plan", spec=spec), report=report)
             recipe, planned = self.recipe(context, folder / "plan", spec=spec)
             return await self._buildkit.build(recipe, planned, tag=tag, labels=labels, report=report)
@@ -88,12 +87,3 @@ class RailpackBuilder(NixpacksBuilder):
         """The tree, with the plan in the place of a Dockerfile and railpack's frontend to read it."""
         arguments = {**spec.arguments, "BUILDKIT_SYNTAX": self._frontend}
         return Recipe(context, dockerfile=plan), replace(spec, arguments=arguments)
-
-
-@asynccontextmanager
-async def _work_folder() -> AsyncGenerator[Path]:
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="towline-plan-"))
-    try:
-        yield folder
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ async def child_process(
     """
     try:
         process = await asyncio.create_subprocess_exec(
-            *arguments,
+            *_dying_with_us(arguments),
             stdin=asyncio.subprocess.PIPE if takes_input else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -127,6 +128,14 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(1):
             while await process.stdout.read(_LINE_LIMIT):
                 continue
+
+
+def _dying_with_us(arguments: Sequence[str]) -> Sequence[str]:
+    """The same command, which the kernel ends when this process is killed (setpriv(1) of util-linux, where it is)."""
+    found = shutil.which("setpriv")
+    if found is None or shutil.which(arguments[0]) is None:
+        return arguments
+    return [found, "--pdeathsig", "KILL", "--", *arguments]
 
 
 def _signal_group(process_id: int, number: signal.Signals) -> None:

@@ -5,10 +5,12 @@ import fcntl
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from towline.errors import Unavailable
 from towline.infra.contents import disk_errors
 
 
@@ -24,6 +26,12 @@ async def scratch_folder(parent: Path) -> AsyncGenerator[Path]:
         yield folder
     finally:
         await asyncio.shield(asyncio.to_thread(_remove, *await creation))
+
+
+def memory_folder(name: str) -> Path:
+    """A folder in memory (else on the disk) for scratch folders that hold secrets; this user's own."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder below is this user's, and its content 0700
+    return (memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())) / f"towline-{os.getuid()}-{name}"
 
 
 def remove_leftovers(parent: Path) -> int:
@@ -52,6 +60,8 @@ def measure_folder(folder: Path, *, stop_above_bytes: int | None = None) -> tupl
 def _create(parent: Path) -> tuple[Path, int]:
     with disk_errors(f"Making a temporary folder in {parent}"):
         parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if parent.stat().st_uid != os.getuid():
+            raise Unavailable(f"{parent} belongs to another user.", hint=f"Remove {parent}, then try again.")
         while True:
             folder = parent / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
