@@ -161,7 +161,34 @@ def running_towline(*, base_domain: str = "localhost", **settings: str) -> Gener
     finally:
         down = [*command, "down", "--all", "--data", str(data)]
         subprocess.run(down, env=environment, capture_output=True, timeout=_DOWN_SECONDS, check=False)
+        _remove_what_docker_keeps(data)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_what_docker_keeps(data: Path) -> None:
+    """Remove this installation's containers, networks, volumes and images, which `down` leaves for the next `up`."""
+    try:
+        installation_id = json.loads((data / "state.json").read_text())["installation_id"]
+    except (OSError, ValueError, KeyError):
+        return
+    mine = f"--filter=label=towline.instance-of={installation_id}"
+    tagged = f"--filter=reference=towline-{installation_id}/*"
+    for listing, removal in (
+        (("ps", "--all", "--quiet", mine), ("rm", "--force", "--volumes")),
+        (("network", "ls", "--quiet", mine), ("network", "rm")),
+        (("volume", "ls", "--quiet", mine), ("volume", "rm", "--force")),
+        (("images", "--format={{.Repository}}:{{.Tag}}", tagged), ("rmi", "--force")),
+        (("images", "--quiet", mine), ("rmi", "--force")),
+    ):
+        if found := sorted(set(_docker(*listing).split())):
+            _docker(*removal, *found)
+
+
+def _docker(*arguments: str) -> str:
+    finished = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=_DOWN_SECONDS, check=False
+    )
+    return finished.stdout
 
 
 def _logs(data: Path) -> str:
