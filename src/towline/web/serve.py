@@ -47,4 +47,5 @@ def server_config(app: object, *, port: int) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,
     )
