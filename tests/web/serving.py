@@ -62,6 +62,12 @@ class Served:
             made = await add_key(work, user_id, name="test", **key)
         return Person(self.owner.http, user_id, made.value)
 
+    async def add_key(self, **key: Any) -> Person:
+        """The owner with another key."""
+        async with self.platform.database.transaction() as work:
+            made = await add_key(work, self.world.user.id, name="test", **key)
+        return Person(self.owner.http, self.world.user.id, made.value)
+
     async def tell(self, number: int) -> None:
         """One event of the project, with a number to know it by."""
         async with self.platform.database.transaction() as work:
