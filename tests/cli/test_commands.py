@@ -159,7 +159,7 @@ def _install(data: Path, url: str) -> None:
     port = int(url.rpartition(":")[2])
     (data / "keys").mkdir(parents=True)
     (data / "keys" / "local-api-key").write_text(API_KEY + "\n")
-    installation = Installation("twl1", {}, Ports(http=80, https=443, api=port, traefik_api=1))
+    installation = Installation("twl1", {}, Ports(http=80, https=443, api=port, traefik_api=1, internal=2))
     save_installation(Layout(data), installation)
 
 
@@ -201,7 +201,8 @@ def test_wrong_usage_names_the_help(run: Run) -> None:
     result = run("scale", "many")
     assert result.code == InvalidInput.exit_code
     assert "Try: Run `towline scale --help`." in result.err
-    assert run("nonsense").code == InvalidInput.exit_code
+    assert "Try: Run `towline --help`." in run("nonsense").err
+    assert "Try: Run `towline env --help`." in run("env", "nonsense").err
 
 
 def test_bad_values_are_refused_before_they_are_sent(towline: Run, state: StubState) -> None:

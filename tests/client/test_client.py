@@ -182,7 +182,7 @@ def test_waiting_tells_each_change_once(client: TowlineClient) -> None:
 def test_waiting_ends_after_its_time(client: TowlineClient, state: StubState) -> None:
     state.looks = 1000
     deployment = _with_service(client).deployments.trigger(DeploymentTrigger(project="shop", service="api"))
-    with pytest.raises(TimedOut, match="is still building after 0.1 s"):
+    with pytest.raises(TimedOut, match="is still building"):
         client.wait_for_deployment(deployment.id, timeout=0.1)
 
 

@@ -128,10 +128,7 @@ def _invalid(error: ValidationError) -> InvalidInput:
 
 
 def _help_command(arguments: Sequence[str]) -> str:
-    """`towline NOUN --help` for the nouns at the beginning of the command line."""
-    words: list[str] = []
-    for argument in arguments:
-        if not argument.isalpha():
-            break
-        words.append(argument)
-    return " ".join(["towline", *words[:1], "--help"])
+    """The help of the command at the beginning of the command line, or of all commands."""
+    nouns = {str(noun.info.name) for noun in _NOUNS}
+    known = [word for word in arguments[:1] if word in nouns or word in _COMMANDS]
+    return " ".join(["towline", *known, "--help"])

@@ -105,7 +105,7 @@ class Output:
 
     def faint(self, text: str) -> str:
         """The text dimmed."""
-        return typer.style(text, dim=True) if self._has_colours else text
+        return typer.style(text, dim=True) if text and self._has_colours else text
 
     def _table(self, header: list[str], cells: list[list[str]]) -> Iterable[str]:
         widths = [max(len(row[column]) for row in [header, *cells]) for column in range(len(header))]

@@ -1,5 +1,6 @@
 """A line that says what is going on, kept below the output of a terminal; elsewhere nothing."""
 
+import re
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from towline.cli.output import has_colours, is_terminal, safe_line
 
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SECONDS: Final = 0.1
+_NUMBERS: Final = re.compile(r"[0-9.]+ ?[kMGT]?B?")
 _CLEAR: Final = "\r\x1b[2K"
 
 
