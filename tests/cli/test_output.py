@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towline.cli.output import Output, ago, safe_line, shown, size_text
@@ -60,6 +60,7 @@ def test_build_secret_must_be_somewhere(monkeypatch: pytest.MonkeyPatch) -> None
         settings_from(None, build_secrets=["MISSING_TOKEN"])
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_no_line_can_command_a_terminal(text: str) -> None:
     assert not any(
@@ -82,6 +83,7 @@ def test_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "NAME      COUNT\napi       1\nfrontend  20\n"
 
 
+@settings(deadline=None)
 @given(value=st.text(alphabet=st.characters(blacklist_characters="\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029'\"")))
 def test_dotenv_values_in_single_quotes_are_kept_exactly(value: str) -> None:
     assert list(read_lines([f"A='{value}'"], where="x")) == [("A", value)]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -48,6 +48,7 @@ def _fields_at_fault(error: ValidationError) -> set[str]:
     return {".".join(str(part) for part in item["loc"]) for item in error.errors()}
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_json_is_refused_or_accepted_and_never_breaks(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(MODELS))
@@ -60,6 +61,7 @@ def test_any_json_is_refused_or_accepted_and_never_breaks(data: st.DataObject) -
     assert model.model_validate_json(parsed.model_dump_json()) == parsed
 
 
+@settings(deadline=None)
 @given(value=st.text(max_size=200))
 def test_variable_values_are_kept_exactly_or_refused(value: str) -> None:
     try:
@@ -71,6 +73,7 @@ def test_variable_values_are_kept_exactly_or_refused(value: str) -> None:
     assert json.loads(variable.model_dump_json())["value"] == value
 
 
+@settings(deadline=None)
 @given(ref=st.text(max_size=300))
 def test_refs_never_look_like_options(ref: str) -> None:
     try:
