@@ -18,7 +18,7 @@ from towline.supervise.identity import (
     write_record,
 )
 from towline.supervise.layout import Layout
-from towline.supervise.status import PartState
+from towline.supervise.status import PartState, find_status
 
 
 @pytest.mark.parametrize("part", ["postgres", "valkey"])
@@ -103,4 +103,5 @@ def test_a_reused_process_id_is_not_taken_for_a_server(layout: Layout, start: Ca
 
 def _state_of(run: Run, part: str) -> PartState | None:
     assert run.process.poll() is None
-    return run.status.parts[part].state if run.layout.status_file.exists() else None
+    status = find_status(run.layout.status_file)
+    return status.parts[part].state if status else None

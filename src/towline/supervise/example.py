@@ -2,6 +2,7 @@
 
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import as_file, files
@@ -19,6 +20,7 @@ from towline.supervise.probes import answers_http
 PROJECT = "hello"
 _BUSYBOX = Path("/bin/busybox")
 _DEPLOY_SECONDS = 180
+_COMEBACK_SECONDS = 3.0
 _ELF_INTERPRETER = b"/lib64/ld-linux", b"/lib/ld-linux", b"/lib/ld-musl"
 
 
@@ -38,9 +40,14 @@ def deploy_example(*, api_url: str, api_key: str, report: Callable[[str], None])
 
 
 def find_example(installation: Installation) -> str:
-    """Address of the example when it still answers there, empty otherwise."""
+    """Address of the example when it still answers there (after a moment, if it has to be started again), or empty."""
     host = f"{PROJECT}.{installation.base_domain}"
-    return installation.url_of(host) if answers_http(installation.ports.http, "/", server_name=host) else ""
+    deadline = time.monotonic() + _COMEBACK_SECONDS
+    while not answers_http(installation.ports.http, "/", server_name=host):
+        if time.monotonic() > deadline:
+            return ""
+        time.sleep(0.1)
+    return installation.url_of(host)
 
 
 def pack_example(busybox: Path, archive: Path) -> Path:

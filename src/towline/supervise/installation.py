@@ -17,17 +17,19 @@ from towline.supervise.ports import PortState, choose_port, find_free_loopback_p
 _FORMAT = 1
 _NOT_KEPT = {"TOWLINE_DATA_DIR", "TOWLINE_BOOTSTRAP_API_KEY", "TOWLINE_SUPERVISOR"}
 _BOOTSTRAP_KEY_LENGTH = 32
+_INTERNAL_PORT = 7946
 _UNPRIVILEGED = {80: 8080, 443: 8443}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """TCP ports of an installation: two for the world, two on the loopback address."""
+    """TCP ports of an installation: two for the world, two on the loopback address, one on Docker's bridge."""
 
     http: int
     https: int
     api: int
     traefik_api: int
+    internal: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ def _choose_ports(settings: Mapping[str, str], *, before: Installation | None) -
         https=_public_port(settings, "TOWLINE_HTTPS_PORT", preferred=443, kept=before.ports.https if before else 0),
         api=_read_port(settings, "TOWLINE_API_PORT") or api,
         traefik_api=before.ports.traefik_api if before else _other_port(api),
+        internal=_read_port(settings, "TOWLINE_INTERNAL_PORT")
+        or (before.ports.internal if before else _internal_port()),
     )
 
 
@@ -173,6 +177,10 @@ def _public_port(settings: Mapping[str, str], name: str, *, preferred: int, kept
             f"Port {wanted} is {state}.", hint="Give a free port with --port and --https-port, or stop that program."
         )
     return wanted or kept or choose_port(preferred, _UNPRIVILEGED[preferred])
+
+
+def _internal_port() -> int:
+    return choose_port(_INTERNAL_PORT, _INTERNAL_PORT + 1)
 
 
 def _read_port(settings: Mapping[str, str], name: str) -> int:

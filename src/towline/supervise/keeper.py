@@ -116,7 +116,8 @@ class Keeper:
         if self.part.runs_once and is_success:
             self.state, self._ready_after, self.reason = PartState.READY, time.monotonic() - self._started_at, ""
             return
-        self._back_off(f"{self.part.title} {exit_text}.")
+        words = self.part.last_words if exit_text.startswith("exited") else ""
+        self._back_off(f"{self.part.title} {exit_text}." + (f" Its last words: {words}" if words else ""))
 
     def stop(self) -> None:
         """Ask the process to end; it is killed when it takes longer than its part allows."""

@@ -34,6 +34,7 @@ def platform_settings(
         "TOWLINE_INSTALLATION_ID": installation.installation_id,
         "TOWLINE_BOOTSTRAP_API_KEY": local_api_key(layout),
         "TOWLINE_API_PORT": str(ports.api),
+        "TOWLINE_INTERNAL_PORT": str(ports.internal),
         "TOWLINE_HTTP_PORT": str(ports.http),
         "TOWLINE_HTTPS_PORT": str(ports.https),
     }
@@ -104,6 +105,7 @@ def prepare_traefik(layout: Layout, installation: Installation, *, settings: Map
             umask=0o077,
         ),
         survives=True,
+        errors=layout.traefik / "traefik.log",
         revision=hashlib.sha256(content.encode()).hexdigest(),
         stop_seconds=15,
         is_ready=lambda: speaks_http(installation.ports.traefik_api),
@@ -114,14 +116,13 @@ def prepare_traefik(layout: Layout, installation: Installation, *, settings: Map
 def _static_config(layout: Layout, installation: Installation, settings: Mapping[str, str]) -> dict[str, object]:
     ports = installation.ports
     internal_address = settings.get("TOWLINE_INTERNAL_ADDRESS", "")
-    internal_port = settings.get("TOWLINE_INTERNAL_PORT", "7946")
     return traefik_static_config(
         folder=layout.traefik,
         routes_dir=layout.traefik / "routes",
         http_address=f":{ports.http}",
         https_address=f":{ports.https}",
         api_address=f"127.0.0.1:{ports.traefik_api}",
-        internal_address=f"{internal_address}:{internal_port}" if internal_address else "",
+        internal_address=f"{internal_address}:{ports.internal}" if internal_address else "",
         acme_email=settings.get("TOWLINE_ACME_EMAIL", ""),
         acme_directory_url=settings.get("TOWLINE_ACME_DIRECTORY_URL", "https://acme-v02.api.letsencrypt.org/directory"),
         acme_challenge="tls" if settings.get("TOWLINE_ACME_CHALLENGE") == "tls" else "http",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from towline.supervise.logs import read_tail
+
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
@@ -56,7 +58,8 @@ class Part:
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
     parts that must be ready before its first start. `before_start` clears what a dead predecessor left. `load_main`:
     instead of executing the program, a forked child calls this entry point and shares the supervisor's loaded modules.
-    `after_start` is called once with the process id, half a minute after the start at most.
+    `after_start` is called once with the process id, half a minute after the start at most. `errors` is a log of
+    the program's own, when it does not write to its output.
     """
 
     name: str
@@ -72,8 +75,15 @@ class Part:
     before_start: Callable[[], None] = field(default=_nothing)
     load_main: LoadMain | None = None
     after_start: Callable[[int], None] | None = None
+    errors: Path | None = None
 
     @property
     def fingerprint(self) -> str:
         """Digest of the program and its configuration."""
         return self.program.fingerprint(self.revision)
+
+    @property
+    def last_words(self) -> str:
+        """The last line of the part's log, cut to what fits into a sentence."""
+        lines = read_tail(self.errors or self.program.log, lines=1)
+        return lines[0].strip()[-300:] if lines else ""

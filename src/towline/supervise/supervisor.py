@@ -89,8 +89,9 @@ class Supervisor:
             if keeper.look_ready():
                 self._reporter.note(f"{keeper.part.title} is ready ({keeper.status.seconds:.1f} s).")
             keeper.kill_when_overdue()
+        has_clients = any(keeper.is_alive for keeper in self._keepers.values() if not keeper.part.survives)
         for keeper in self._stopping or ():
-            if not any(other.is_alive for other in self._keepers.values() if keeper.part.name in other.part.needs):
+            if not (keeper.part.survives and has_clients):  # the API and the worker write to the servers to the end
                 keeper.stop_for_good()
         self._keep_house()
 

@@ -151,7 +151,7 @@ def _find_setup_link(layout: Layout, installation: Installation) -> str:
 
 def _tell_ports(installation: Installation) -> None:
     ports = installation.ports
-    if installation.has_traefik and ports.http != 80:
+    if installation.has_traefik and ports.http != 80 and "TOWLINE_HTTP_PORT" not in installation.settings:
         _say(f"Port 80 is not to be had: HTTP is on {ports.http}, HTTPS on {ports.https}.")
         _say("  Certificates by HTTP challenge need port 80; until it is free, addresses carry the port.")
 

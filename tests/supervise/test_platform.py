@@ -1,0 +1,73 @@
+"""The whole platform's supervisor, with Traefik."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.conftest import wait_until
+from tests.supervise.conftest import Run
+
+from towline.supervise.identity import read_identity
+from towline.supervise.installation import open_installation
+from towline.supervise.layout import Layout
+from towline.supervise.ports import find_free_loopback_port
+from towline.supervise.status import PartState, find_status
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def start_platform(layout: Layout) -> Iterator[Callable[[], Run]]:
+    """Start a supervisor of everything for `layout`, on ports of its own."""
+    ports = {"TOWLINE_HTTP_PORT": find_free_loopback_port(), "TOWLINE_HTTPS_PORT": find_free_loopback_port()}
+    layout.prepare()
+    open_installation(layout, {name: str(port) for name, port in ports.items()})
+    arguments = ["internal", "supervise", "--data", str(layout.root), "--leash", str(os.getpid())]
+    started: list[Run] = []
+
+    def start() -> Run:
+        process = subprocess.Popen([sys.executable, "-m", "towline", *arguments])
+        started.append(Run(process, layout))
+        return started[-1]
+
+    yield start
+    for run in started:
+        if run.process.poll() is None:
+            run.stop()
+
+
+def test_a_killed_traefik_is_started_again_and_an_orphaned_one_adopted(start_platform: Callable[[], Run]) -> None:
+    run = start_platform()
+    wait_until(lambda: _is_serving(run), timeout=60)
+    killed = run.process_id("traefik")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: run.has_new_process("traefik", killed), timeout=30)
+    orphan = run.process_id("traefik")
+    run.kill()
+    assert read_identity(orphan) is not None
+    following = start_platform()
+    wait_until(lambda: _is_serving(following), timeout=60)
+    assert following.process_id("traefik") == orphan
+    assert following.status.parts["traefik"].adopted
+
+
+def test_api_and_worker_die_with_a_killed_supervisor(start_platform: Callable[[], Run]) -> None:
+    run = start_platform()
+    wait_until(run.is_ready, timeout=90)
+    doors = [run.process_id("api"), run.process_id("worker")]
+    os.kill(doors[1], signal.SIGKILL)
+    wait_until(lambda: run.has_new_process("worker", doors[1]), timeout=30)
+    doors = [run.process_id("api"), run.process_id("worker")]
+    run.kill()
+    wait_until(lambda: not any(read_identity(process_id) for process_id in doors), timeout=30)
+
+
+def _is_serving(run: Run) -> bool:
+    assert run.process.poll() is None
+    status = find_status(run.layout.status_file)
+    if status is None or status.supervisor != run.process.pid:
+        return False
+    return status.parts["traefik"].state is PartState.READY
