@@ -9,10 +9,10 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-from towline.actions.keys import NewKey, add_key
+from towline.actions.keys import add_key
 from towline.actions.platform import Platform
 from towline.contract.base import API_PREFIX
-from towline.models.accounts import User
+from towline.models.accounts import ApiKey, User
 from towline.models.base import utc_now
 from towline.models.projects import ProjectCollaborator
 from towline.names import new_id
@@ -81,10 +81,15 @@ class Door:
     ) -> Person:
         """The same user with another key."""
         async with self.platform.database.transaction() as work:
-            made: NewKey = await add_key(work, user_id, name="test", expires_at=expires_at, **key)
+            made = await add_key(work, user_id, name="test", expires_at=expires_at, **key)
             if is_revoked:
                 made.key.revoked_at = utc_now()
         return Person(self.http, user_id, made.value)
+
+    async def make_key(self, user_id: str, **key: Any) -> ApiKey:
+        """Another key of a user, as its row."""
+        async with self.platform.database.transaction() as work:
+            return (await add_key(work, user_id, name="test", **key)).key
 
     async def add_member(self, project_id: str, role: str, **key: Any) -> Person:
         """A new user with a role in a project."""

@@ -61,7 +61,7 @@ async def get_engine_status(platform: Platform) -> EngineStatus:
 async def count_open(work: Work) -> dict[str, int]:
     """How many deployments have each status that is not final, from the index of those."""
     query = select(Deployment.status, func.count()).where(Deployment.status.in_(_OPEN)).group_by(Deployment.status)
-    counts = dict((await work.session.execute(query)).tuples().all())
+    counts = dict((await work.session.execute(query)).all())
     return {status: counts.get(status, 0) for status in _OPEN}
 
 
@@ -75,7 +75,7 @@ async def get_figures(platform: Platform) -> Figures:
         ended = await work.session.execute(recent.group_by(Deployment.status))
         oldest = await work.session.scalar(select(func.min(Event.created_at)).where(Event.sequence.is_(None)))
     lag = timedelta() if oldest is None else max(timedelta(), now - oldest)
-    return Figures(opened, dict(ended.tuples().all()), lag)
+    return Figures(opened, dict(ended.all()), lag)
 
 
 def platform_url(platform: Platform) -> str:

@@ -147,7 +147,7 @@ async def _list_instances(
     rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id == workload.id))
     releases = {instance.release_id for instance in status.instances}
     numbers = await work.session.execute(select(Release.id, Release.number).where(Release.id.in_(releases)))
-    known = _Known({row.id: row for row in rows}, dict(numbers.tuples().all()))
+    known = _Known({row.id: row for row in rows}, dict(numbers.all()))
     ordered = sorted(status.instances, key=lambda instance: instance.id)
     return tuple(_instance(workload, instance, known) for instance in ordered), ""
 

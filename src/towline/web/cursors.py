@@ -3,13 +3,14 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 
 from towline.errors import InvalidInput
 
 T = TypeVar("T")
+_LARGEST: Final = 2**63
 
 
 def encode_cursor(*key: str | float | datetime) -> str:
@@ -26,7 +27,7 @@ def decode_cursor(cursor: str | None, *types: type[Any]) -> tuple[Any, ...] | No
     except (ValueError, binascii.Error) as error:
         raise _bad_cursor() from error
     key = cast("list[Any]", decoded) if isinstance(decoded, list) else []
-    if [type(part) for part in key] != list(types) or any("\0" in part for part in key if isinstance(part, str)):
+    if [type(part) for part in key] != list(types) or not all(_can_be_stored(part) for part in key):
         raise _bad_cursor()
     return tuple(key)
 
@@ -47,6 +48,10 @@ def page_of(items: list[T], *, limit: int, key: Any) -> dict[str, Any]:
     has_more = len(items) > limit
     shown = items[:limit]
     return {"items": shown, "next_cursor": encode_cursor(*key(shown[-1])) if has_more else None}
+
+
+def _can_be_stored(part: Any) -> bool:
+    return "\0" not in part if isinstance(part, str) else abs(part) < _LARGEST
 
 
 def _bad_cursor() -> InvalidInput:
