@@ -16,6 +16,7 @@ from towline.actions.environments import ensure_network
 from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.probing import Prober, Target
+from towline.actions.removal import remove_deleted
 from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
 from towline.errors import RouterUnavailable, TowlineError
@@ -82,6 +83,7 @@ async def reconcile_all(platform: Platform) -> None:
         )
         if not is_right:
             await reconcile_quietly(platform, workload_id)
+    await remove_deleted(platform, running_workloads=by_workload)
 
 
 async def reconcile_quietly(platform: Platform, workload_id: str) -> None:

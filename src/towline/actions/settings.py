@@ -105,6 +105,11 @@ def build_spec(
     )
 
 
+def volume_name(workload_id: str, name: str) -> str:
+    """The engine's name of a workload's volume; it outlives renaming the service or its project."""
+    return f"towline-{workload_id.replace('_', '-')}-{name}"
+
+
 def build_fingerprint(spec: BuildSpec, *, bundle_digest: str) -> str:
     """SHA-256 over the tree's digest and every build setting that can change the image (secrets by their hash)."""
     secret_hashes = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in spec.secrets.items()}

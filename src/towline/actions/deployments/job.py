@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from towline.actions.platform import Platform
 from towline.actions.routes import internal_host
-from towline.actions.settings import RunSettings, run_settings
+from towline.actions.settings import RunSettings, run_settings, volume_name
 from towline.actions.variables import open_variables
 from towline.infra.database import Work
 from towline.models.deployments import Release
@@ -104,5 +104,4 @@ def _with_platform_variables(variables: dict[str, str], job: Job, release: Relea
 
 
 def _volumes(job: Job, settings: RunSettings) -> tuple[VolumeMount, ...]:
-    place = f"towline-{job.project.name}-{job.service.name}-{job.environment.name}-{job.workload.id[-6:]}"
-    return tuple(VolumeMount(f"{place}-{volume.name}", volume.path) for volume in settings.volumes)
+    return tuple(VolumeMount(volume_name(job.workload.id, volume.name), volume.path) for volume in settings.volumes)
