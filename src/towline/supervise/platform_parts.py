@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from towline.supervise.databases import Databases
 from towline.supervise.installation import Installation, local_api_key, traefik_api_password, write_private
@@ -51,40 +52,18 @@ def platform_parts(
 
     Those named in `doors` are forked from the supervisor, the others executed as `towline internal NAME`.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
-    environment = {**inherited, **settings, SUPERVISOR: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
-    port = installation.ports.api
+    environment = _platform_environment(settings)
 
-    def door(name: str) -> Program:
+    def part(name: str, title: str, *needs: str) -> Part:
         arguments = (sys.executable, "-m", "towline", "internal", name)
-        return Program(arguments=arguments, environment=environment, log=layout.log_file(name))
+        program = Program(arguments=arguments, environment=environment, log=layout.log_file(name))
+        return Part(name=name, title=title, program=program, needs=needs, load_main=doors.get(name))
 
+    port = installation.ports.api
     return [
-        Part(
-            name="migrate",
-            title="Database schema",
-            program=door("migrate"),
-            load_main=doors.get("migrate"),
-            needs=("postgres",),
-            runs_once=True,
-        ),
-        Part(
-            name="api",
-            title="API",
-            program=door("api"),
-            load_main=doors.get("api"),
-            needs=("migrate", "valkey"),
-            stop_seconds=10,
-            is_ready=lambda: answers_http(port, "/readyz"),
-        ),
-        Part(
-            name="worker",
-            title="Worker",
-            program=door("worker"),
-            load_main=doors.get("worker"),
-            needs=("migrate", "valkey"),
-            stop_seconds=15,
-        ),
+        replace(part("migrate", "Database schema", "postgres"), runs_once=True),
+        replace(part("api", "API", "migrate", "valkey"), is_ready=lambda: answers_http(port, "/readyz")),
+        replace(part("worker", "Worker", "migrate", "valkey"), stop_seconds=15),
     ]
 
 
@@ -111,6 +90,11 @@ def prepare_traefik(layout: Layout, installation: Installation, *, settings: Map
         is_ready=lambda: speaks_http(installation.ports.traefik_api),
         after_start=reclaim_program_pages,
     )
+
+
+def _platform_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
+    return {**inherited, **settings, SUPERVISOR: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
 
 
 def _static_config(layout: Layout, installation: Installation, settings: Mapping[str, str]) -> dict[str, object]:
