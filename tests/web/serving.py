@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,15 @@ from towline.models.accounts import User
 from towline.names import new_id
 from towline.web.app import create_app
 from towline.web.serve import server_config
+
+
+async def wait_until(is_true: Callable[[], Awaitable[object]]) -> None:
+    """Return once `is_true` gives something true; fail when that takes over ten seconds."""
+    for _ in range(500):
+        if await is_true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not become true within 10 s")
 
 
 @dataclass

@@ -54,13 +54,19 @@ class DeploymentFilter:
     environment: str = ""
     status: DeploymentStatus | None = None
 
+    @property
+    def is_walk(self) -> bool:
+        """Whether the newest are found, and ordered, by id alone."""
+        return self.is_everything and not self.project_id and not self.service_id
+
 
 async def list_deployments(
     platform: Platform, session: AsyncSession, wanted: DeploymentFilter, *, limit: int, after: _Position | None = None
 ) -> Sequence[DeploymentOverview]:
     """Deployments, newest first, behind a position (creation time and id); one query that reads only its page."""
     page = _page(wanted, limit=limit, after=after)
-    query = _overviews(aliased(Deployment, page)).order_by(page.c.created_at.desc(), page.c.id.desc())
+    order = [page.c.id.desc()] if wanted.is_walk else [page.c.created_at.desc(), page.c.id.desc()]
+    query = _overviews(aliased(Deployment, page)).order_by(*order)
     return [_overview(platform, row) for row in await session.execute(query)]
 
 
@@ -97,7 +103,7 @@ def _page(wanted: DeploymentFilter, *, limit: int, after: _Position | None) -> S
     if wanted.project_id:
         return query.where(Deployment.project_id == wanted.project_id).order_by(*is_newest).subquery()
     visible = select(Project.id).where(wanted.projects)
-    if wanted.is_everything:
+    if wanted.is_walk:
         # Ids begin with the time of creation, so the primary key holds deployments in that order.
         return query.where(Deployment.project_id.in_(visible)).order_by(Deployment.id.desc()).subquery()
     projects = visible.subquery()
@@ -114,7 +120,7 @@ def _filtered(wanted: DeploymentFilter, after: _Position | None) -> Select[Deplo
     if wanted.status is not None:
         # Written into the statement, so that the partial indexes over open deployments are seen to apply.
         query = query.where(Deployment.status == literal(wanted.status.value, literal_execute=True))
-    if after is not None and wanted.is_everything and not (wanted.project_id or wanted.service_id):
+    if after is not None and wanted.is_walk:
         return query.where(Deployment.id < after[1])
     if after is not None:
         query = query.where(tuple_(Deployment.created_at, Deployment.id) < after)
