@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from towline.cli.app import make_app
-from towline.client.problems import all_error_classes, code_of
+from towline.client.problems import all_error_classes
 from towline.config import Settings
-from towline.errors import TowlineError
+from towline.errors import TowlineError, code_of
 
 _FOLDER = Path(__file__).parent / "reference"
 _NOTE = "<!-- Written by docs/generate.py from the code; change it there. -->"

@@ -26,7 +26,12 @@ class TowlineError(Exception):
     @property
     def code(self) -> str:
         """The class name in kebab case, stable across releases: `BuildFailed` -> `build-failed`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+        return code_of(type(self))
+
+
+def code_of(kind: type[TowlineError]) -> str:
+    """The stable code of an error class."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
 class InvalidInput(TowlineError):
@@ -199,3 +204,28 @@ class FenceLost(TowlineError):
     status = 409
     exit_code = 11
     hint = "Nothing to do: the other worker carries on."
+
+
+class WrongOffset(Conflict):
+    """The bytes sent do not begin where the upload ends, at `offset`."""
+
+    hint = "Ask how far the upload is, and send the bytes from there on."
+    offset: int = 0
+
+
+class KeyMismatch(Unavailable):
+    """A sealed value that no key of the key file opens."""
+
+    hint = "Put the key file that belongs to this database back (keys/secrets.key in the data folder)."
+
+
+class RepeatedlyInterrupted(TowlineError):
+    """The worker died several times while it ran this deployment."""
+
+    hint = "Look at the worker's log for what ended it; then deploy again."
+
+
+class UnexpectedError(TowlineError):
+    """A defect of Towline's own."""
+
+    hint = "Look at the worker's log and report it; deploying again is safe."

@@ -17,7 +17,7 @@ from towline.actions.variables import (
     seal_variables,
     variable_context,
 )
-from towline.infra.secrets import KeyMismatch
+from towline.errors import KeyMismatch
 from towline.models.services import Variable
 from towline.names import new_id
 from towline.values import EnvironmentKind

@@ -8,7 +8,7 @@ from tests.client.stub_state import StubState
 
 from towline.client import TowlineClient
 from towline.client.connection import Call
-from towline.client.problems import all_error_classes, code_of, error_class
+from towline.client.problems import all_error_classes, error_class
 from towline.contract.deployments import DeploymentRollback, DeploymentTrigger, DeployRequest
 from towline.contract.logs import LogEntry
 from towline.contract.projects import ProjectCreate, ProjectUpdate
@@ -23,6 +23,7 @@ from towline.errors import (
     TowlineError,
     Unauthenticated,
     Unavailable,
+    code_of,
 )
 from towline.values import DeploymentStatus
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.platform import Platform
-from towline.errors import Conflict, InvalidInput, NotFound, TooLarge
+from towline.errors import Conflict, InvalidInput, NotFound, TooLarge, WrongOffset
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Upload
@@ -27,15 +27,14 @@ class UploadState:
     is_complete: bool
 
 
-class WrongOffset(Conflict):
-    """The bytes sent do not begin where the upload ends: at `offset`."""
-
-    def __init__(self, state: UploadState, *, given: int) -> None:
-        super().__init__(
-            f"The upload {state.digest} ends at {state.offset}, not at {given}.",
-            hint=f"Send the bytes from offset {state.offset} on.",
-        )
-        self.offset = state.offset
+def wrong_offset(state: UploadState, *, given: int) -> WrongOffset:
+    """The error that says where the upload really ends."""
+    error = WrongOffset(
+        f"The upload {state.digest} ends at {state.offset}, not at {given}.",
+        hint=f"Send the bytes from offset {state.offset} on.",
+    )
+    error.offset = state.offset
+    return error
 
 
 async def announce(platform: Platform, work: Work, *, project_id: str, digest: str, size: int) -> UploadState:
@@ -86,7 +85,7 @@ async def append(
     if state.is_complete:
         return state
     if offset != state.offset:
-        raise WrongOffset(state, given=offset)
+        raise wrong_offset(state, given=offset)
     if await platform.uploads.has_upload(digest):
         await _verify(chunks, digest=digest, size=state.size)
         return await _finish(platform, project_id, state)

@@ -16,6 +16,7 @@ from towline.errors import (
     TowlineError,
     Unauthenticated,
     Unavailable,
+    code_of,
 )
 
 _BY_STATUS: dict[int, type[TowlineError]] = {
@@ -60,11 +61,6 @@ def error_class(code: str) -> type[TowlineError]:
 def all_error_classes() -> list[type[TowlineError]]:
     """Every class of the family in the order of their definition, the base first."""
     return [TowlineError, *_subclasses(TowlineError)]
-
-
-def code_of(kind: type[TowlineError]) -> str:
-    """The stable code of an error class."""
-    return kind("").code
 
 
 @cache

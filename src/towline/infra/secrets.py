@@ -10,17 +10,11 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from towline.errors import Unavailable
+from towline.errors import KeyMismatch
 
 _HEADER = "towline-key-1"
 _KEY_ID_LENGTH = 8
 _NONCE_LENGTH = 12
-
-
-class KeyMismatch(Unavailable):
-    """A sealed value that no key of the key file opens."""
-
-    hint = "Put the key file that belongs to this database back (keys/secrets.key in the data folder)."
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from towline.actions.uploads import UploadState, WrongOffset, announce, append, get_state
+from towline.actions.uploads import UploadState, announce, append, get_state
 from towline.contract.base import MAX_BYTES
 from towline.contract.operations import JSON_MEDIA_TYPE
 from towline.contract.uploads import UPLOAD_MEDIA_TYPE, UPLOAD_OFFSET_HEADER, Upload, UploadCreate
-from towline.errors import InvalidInput
+from towline.errors import InvalidInput, WrongOffset
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 from towline.web.problems import problem_response

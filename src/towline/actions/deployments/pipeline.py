@@ -12,24 +12,12 @@ from towline.actions.environments import ensure_network
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
-from towline.errors import Cancelled, FenceLost, TowlineError, Unavailable
+from towline.errors import Cancelled, FenceLost, RepeatedlyInterrupted, TowlineError, Unavailable, UnexpectedError
 from towline.models.deployments import Deployment
 from towline.values import DeploymentStatus, InstanceState
 
 _MOST_ATTEMPTS = 6
 _log = logging.getLogger(__name__)
-
-
-class RepeatedlyInterrupted(TowlineError):
-    """The worker died several times while it ran this deployment."""
-
-    hint = "Look at the worker's log for what ended it; then deploy again."
-
-
-class UnexpectedError(TowlineError):
-    """A defect of Towline's own."""
-
-    hint = "Look at the worker's log and report it; deploying again is safe."
 
 
 async def run_deployment(platform: Platform, deployment: Deployment, register: "dict[str, Attempt]") -> None:
