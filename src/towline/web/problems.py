@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as RouterException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from towline.contract.problems import PROBLEM_MEDIA_TYPE
 from towline.errors import Conflict, InvalidInput, NotAllowed, NotFound, TowlineError
@@ -106,7 +107,7 @@ async def _answer_router(request: Request, error: Exception) -> Response:
     assert isinstance(error, RouterException)
     path = request.url.path[:_LONGEST_FIELD]
     if error.status_code == 405:
-        headers = dict(error.headers or {})
+        headers = {"Allow": ", ".join(_allowed_methods(request))}
         return problem_response(NotAllowed(f"{request.method} is not possible at {path}."), headers=headers)
     if error.status_code == 404:
         hint = "Look the address up in the API reference."
@@ -118,6 +119,13 @@ async def _answer_router(request: Request, error: Exception) -> Response:
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
     return unexpected_response(request, error)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Of every route at this address: the router itself tells only of the first."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = request.url.path
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
 
 
 def _from_pydantic(errors: Sequence[Any]) -> InvalidRequest:

@@ -1,0 +1,86 @@
+"""The same request with the same Idempotency-Key is done once and answered alike."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+from tests.web.door import Door
+
+from towline.models.base import utc_now
+from towline.models.history import IdempotentAnswer
+from towline.models.projects import Project
+
+_KEY = {"Idempotency-Key": "one"}
+
+
+async def test_a_repetition_gets_the_first_answer_and_does_nothing(door: Door) -> None:
+    ann = await door.add_person()
+    first = await ann.call("POST", "/projects", json={"name": "shop"}, headers=_KEY)
+    again = await ann.call("POST", "/projects", json={"name": "shop"}, headers=_KEY)
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert again.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+
+
+async def test_a_deletion_can_be_repeated_although_the_object_is_gone(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"})
+    statuses = [(await ann.call("DELETE", "/projects/shop", headers=_KEY)).status_code for _ in range(3)]
+    assert statuses == [204, 204, 204]
+
+
+async def test_the_same_key_for_another_request_is_a_conflict(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"}, headers=_KEY)
+    answer = await ann.call("POST", "/projects", json={"name": "other"}, headers=_KEY)
+    assert answer.status_code == 409
+    assert (await ann.call("GET", "/projects/other")).status_code == 404
+
+
+async def test_keys_of_different_callers_do_not_meet(door: Door) -> None:
+    ann, bob = await door.add_person(), await door.add_person()
+    await ann.post("/projects", {"name": "a"}, headers=_KEY)
+    assert (await bob.post("/projects", {"name": "b"}, headers=_KEY))["name"] == "b"
+
+
+async def test_a_refused_request_keeps_nothing_and_may_be_sent_again(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"})
+    assert (await ann.call("POST", "/projects", json={"name": "shop"}, headers=_KEY)).status_code == 409
+    await ann.delete("/projects/shop")
+    assert (await ann.call("POST", "/projects", json={"name": "shop"}, headers=_KEY)).status_code == 201
+
+
+async def test_ten_at_once_do_it_once(door: Door) -> None:
+    ann = await door.add_person()
+    sent = [ann.call("POST", "/projects", json={"name": "shop"}, headers=_KEY) for _ in range(10)]
+    answers = await asyncio.gather(*sent)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    async with door.platform.database.transaction() as work:
+        assert await work.session.scalar(select(func.count()).select_from(Project)) == 1
+
+
+async def test_a_kept_secret_is_sealed(door: Door) -> None:
+    ann = await door.add_person()
+    made = await ann.post("/keys", {"name": "ci"}, headers=_KEY)
+    assert (await ann.post("/keys", {"name": "ci"}, headers=_KEY)) == made
+    async with door.platform.database.transaction() as work:
+        bodies = list(await work.session.scalars(select(IdempotentAnswer.body)))
+    assert len(bodies) == 1
+    assert made["value"].encode() not in bodies[0]
+
+
+async def test_a_key_is_forgotten_after_a_day(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"}, headers=_KEY)
+    async with door.platform.database.transaction() as work:
+        await work.session.execute(update(IdempotentAnswer).values(created_at=utc_now() - timedelta(hours=25)))
+    assert (await ann.post("/projects", {"name": "other"}, headers=_KEY))["name"] == "other"
+
+
+async def test_a_key_of_odd_characters_is_refused(door: Door) -> None:
+    ann = await door.add_person()
+    headers = {"Idempotency-Key": "x" * 129}
+    answer = await ann.call("POST", "/projects", json={"name": "shop"}, headers=headers)
+    assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
