@@ -117,7 +117,7 @@ async def run_worker(platform: Platform) -> None:
 
 
 async def _main() -> None:
-    settings = Settings()  # pyright: ignore[reportCallIssue] - every field has a default
+    settings = Settings.from_environment(os.environ)
     start_logging(settings)
     async with open_platform(settings) as platform:
         await run_worker(platform)

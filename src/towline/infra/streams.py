@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from valkey.asyncio import Valkey
+from valkey.asyncio.retry import Retry
+from valkey.backoff import NoBackoff
+from valkey.exceptions import ValkeyError
 
 _log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.25
@@ -19,7 +19,7 @@ _QUEUE_LIMIT = 1024
 
 
 class _PubSub(Protocol):
-    """What is used of redis-py's PubSub, whose own types are incomplete."""
+    """What is used of valkey-py's PubSub, whose own types are incomplete."""
 
     async def subscribe(self, *channels: str) -> None: ...
     async def unsubscribe(self, *channels: str) -> None: ...
@@ -32,7 +32,7 @@ class _Pipeline(Protocol):
 
 
 class _Redis(Protocol):
-    """What is used of redis-py's client."""
+    """What is used of valkey-py's client."""
 
     async def publish(self, channel: str, message: bytes) -> int: ...
     async def ping(self) -> bool: ...
@@ -42,7 +42,7 @@ class _Redis(Protocol):
 
 
 def _connect(url: str, *, socket_timeout: float | None) -> _Redis:
-    client = cast("Any", Redis)
+    client = cast("Any", Valkey)
     retry = Retry(NoBackoff(), 1)
     return client.from_url(url, retry=retry, socket_timeout=socket_timeout, socket_connect_timeout=2)
 
@@ -94,7 +94,7 @@ class Streams:
         """Send a message; False when Redis does not answer (the readers' own look at the database then serves)."""
         try:
             await self._redis.publish(channel, message)
-        except (RedisError, OSError):
+        except (ValkeyError, OSError):
             return False
         return True
 
@@ -105,7 +105,7 @@ class Streams:
                 for message in messages:
                     pipe.publish(channel, message)
                 await pipe.execute()
-        except (RedisError, OSError):
+        except (ValkeyError, OSError):
             return False
         return True
 
@@ -125,7 +125,7 @@ class Streams:
         """Whether Redis answers."""
         try:
             return bool(await self._redis.ping())
-        except (RedisError, OSError):
+        except (ValkeyError, OSError):
             return False
 
     async def close(self) -> None:
@@ -144,7 +144,7 @@ class Streams:
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen(), name="streams")
         if is_new and self._pubsub is not None:
-            with contextlib.suppress(RedisError, OSError):
+            with contextlib.suppress(ValkeyError, OSError):
                 await self._pubsub.subscribe(channel)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(confirmed.wait(), _CONFIRM_SECONDS)
@@ -156,14 +156,14 @@ class Streams:
             return
         self._confirmed.pop(channel, None)
         if self._pubsub is not None:
-            with contextlib.suppress(RedisError, OSError):
+            with contextlib.suppress(ValkeyError, OSError):
                 await self._pubsub.unsubscribe(channel)
 
     async def _listen(self) -> None:
         while True:
             try:
                 await self._receive()
-            except (RedisError, OSError) as error:
+            except (ValkeyError, OSError) as error:
                 _log.warning("The connection to Redis was lost: %s", error)
             self._pubsub = None
             self._mark_all_lagged()

@@ -1,5 +1,6 @@
 """The API process: one uvicorn on a loopback port, reached through Traefik at the platform's own host."""
 
+import os
 from collections.abc import Sequence
 
 import uvicorn
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _serve() -> None:
-    settings = Settings()  # pyright: ignore[reportCallIssue] - every field has a default
+    settings = Settings.from_environment(os.environ)
     start_logging(settings)
     async with open_platform(settings, pool_size=8) as platform:
         await ensure_bootstrap_key(platform)
