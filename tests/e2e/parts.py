@@ -61,7 +61,7 @@ def build_base(folder: Path) -> None:
 
 def docker(*arguments: str, timeout: float = 60) -> str:
     """What the Docker command prints; it must succeed."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "DOCKER_BUILDKIT": "1"}
+    environment = {**os.environ, "PATH": "/usr/bin:/bin", "DOCKER_BUILDKIT": "1"}
     finished = subprocess.run(
         ["docker", *arguments], env=environment, capture_output=True, timeout=timeout, check=False
     )

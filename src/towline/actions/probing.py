@@ -1,9 +1,10 @@
 """Probing: is an instance healthy, and on which port does it listen; early and often while it starts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import aiohttp
 
@@ -16,6 +17,10 @@ _LOOK_SECONDS = 0.25
 _ELSEWHERE_SECONDS = 5.0
 _PORT_LOOK_AFTER = 1.0
 _KILLED = 137
+_EXIT_HINTS: Final[Mapping[int | None, str]] = {
+    126: "Its program cannot be run: it is no executable, or made for another kind of processor. Correct the command.",
+    127: "Its program was not found in the image: correct the start command, or the CMD of the Dockerfile.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,8 @@ def _exit_error(instance: Instance) -> TowlineError:
             f"{instance.name} was killed before it was healthy (exit code 137).",
             hint="Most often that is the memory limit: raise memory_bytes of the service, then deploy again.",
         )
-    return InstanceExited(f"{instance.name} ended by itself with exit code {instance.exit_code} before it was healthy.")
+    message = f"{instance.name} ended by itself with exit code {instance.exit_code} before it was healthy."
+    return InstanceExited(message, hint=_EXIT_HINTS.get(instance.exit_code))
 
 
 async def _try_http(address: str, port: int, probe: Probe) -> str:
