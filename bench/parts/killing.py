@@ -22,7 +22,7 @@ _SETTLE_SECONDS = 1.5
 
 @dataclass
 class Killing:
-    """Per kill: failed requests, and the seconds until the routes were without the replica and the engine told of it."""
+    """Per kill: failed requests, and the seconds until the router had let go of it and the engine told of it."""
 
     failed: list[float] = field(default_factory=list[float])
     routed_away: list[float] = field(default_factory=list[float])
@@ -63,7 +63,7 @@ def kill_replicas(
     """Kill one of three replicas, again and again, each time after all three serve."""
     watch, killing = TraefikWatch(towline), Killing()
     installation_id = get_installation(Layout(towline.folder)).installation_id
-    for _ in run.rounds("kill", quick=2, full=20, by=46):
+    for _ in run.rounds("kill", quick=2, full=20, by=38):
         bring_up(_REPLICAS)
         time.sleep(_SETTLE_SECONDS)
         labels = {"towline__instance-of": installation_id, "towline__service": "web"}

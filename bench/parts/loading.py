@@ -41,7 +41,8 @@ class Counts:
     def in_words(self) -> str:
         """Requests and streams in one line."""
         times = ", ".join(f"{name.removesuffix('_ms')} {value:.3g} ms" for name, value in self.latency.items())
-        return f"{self.failed} of {self.sent} requests failed, {self.cut} of {self.streams + self.cut} streams cut; {times}"
+        streams = f"{self.cut} of {self.streams + self.cut} streams cut"
+        return f"{self.failed} of {self.sent} requests failed, {streams}; {times}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bench.parts.answers import wait_for_answer
 from bench.parts.bare import BareDocker, bare_docker, written
 from bench.parts.report import Figure, Result, Run, in_words, result, run_program
+from bench.parts.success import check_success
 from tests.running import RunningTowline, running_towline, web_app
 
 from towline.contract.deployments import Deployment, DeploymentRollback, DeployRequest
@@ -140,7 +141,7 @@ def _time(
     deployment = trigger()
     answered_at = wait_for_answer("127.0.0.1", towline.http_port, is_new, host=_HOST, path=path)
     final = towline.client.wait_for_deployment(deployment.id, timeout=60)
-    assert final.error is None, f"deployment {final.number} failed: {final.error}"
+    check_success(towline, final)
     return answered_at - began_at, final
 
 

@@ -13,6 +13,7 @@ from bench.parts.loading import PROGRAM as LOAD_PROGRAM
 from bench.parts.loading import Counts, CountsDoor, load_on
 from bench.parts.python_image import PYTHON, write_python_tree
 from bench.parts.report import Figure, Result, Run, in_words, result, run_program
+from bench.parts.success import check_success
 from tests.running import RunningTowline, running_towline, wait_for
 
 from towline.contract.deployments import DeploymentRollback, DeployRequest
@@ -27,7 +28,17 @@ FIGURES = (FAILED, INTERNAL, CUT, KILL_FAILED, ROUTED_AWAY)
 _HOST = "web-bench.localhost"
 _CALLER_HOST = "caller-bench.localhost"
 _WEB_PROGRAM = Path(__file__).parent.parent / "parts" / "web_program.py"
-_MODULES = ("asyncio", "base64", "dataclasses", "hashlib", "itertools", "json", "random", "urllib.parse")
+_MODULES = (
+    "asyncio",
+    "base64",
+    "concurrent.futures.thread",
+    "dataclasses",
+    "hashlib",
+    "itertools",
+    "json",
+    "random",
+    "urllib.parse",
+)
 _RATE = 300.0
 _STREAMS = 12
 _INTERNAL_RATE = 50.0
@@ -70,7 +81,7 @@ def measure(run: Run) -> Sequence[Result]:
         docker = stack.enter_context(bare_docker())
         base_image = _base_image(docker)
         longest = 1.5 if run.is_quick else 4.0
-        bare = _load_bare_container(docker, base_image, longest=longest, seconds=3 if run.is_quick else 15)
+        bare = _load_bare_container(docker, base_image, longest=longest, seconds=2 if run.is_quick else 15)
         towline = stack.enter_context(running_towline())
         scene = stack.enter_context(_scene(towline, docker, base_image, longest=longest))
         _change_versions_and_replicas(run, scene)
@@ -84,15 +95,15 @@ def measure(run: Run) -> Sequence[Result]:
 
 def _change_versions_and_replicas(run: Run, scene: Scene) -> None:
     towline = scene.towline
-    for number in run.rounds("rollout", quick=5, full=100, by=28):
+    for number in run.rounds("rollout", quick=5, full=100, by=22):
         upload = towline.upload("bench", _web_tree(scene.base_image, f"version {number + 2}"))
         with scene.change("rollout"):
             _finish(towline, towline.client.services.deploy("bench", "web", DeployRequest(upload=upload)).id)
-    for _ in run.rounds("rollback", quick=2, full=20, by=34):
+    for _ in run.rounds("rollback", quick=2, full=20, by=27):
         with scene.change("rollback"):
             back = DeploymentRollback(project="bench", service="web")
             _finish(towline, towline.client.deployments.rollback(back).id)
-    for number in run.rounds("scale", quick=2, full=20, by=40):
+    for number in run.rounds("scale", quick=2, full=20, by=31):
         with scene.change("scale"):
             _scale(towline, (3, 1, 4, 2)[number % 4])
 
@@ -109,8 +120,7 @@ def _has_replicas(towline: RunningTowline, replicas: int) -> bool:
 
 
 def _results(run: Run, scene: Scene, bare: Counts, killing: Killing) -> Sequence[Result]:
-    counts = {kind: f"{len(values)} × {in_words(values)}" for kind, values in scene.seconds.items()}
-    run.note("; ".join(f"{kind}: {text}" for kind, text in counts.items()))
+    run.note("; ".join(f"{kind} {in_words(values)}" for kind, values in scene.seconds.items()))
     outside, inside = scene.outside.read(), scene.inside.read()
     for at, kind, reason in [*outside.failures, *inside.failures][:20]:
         run.note(f"failed at {time.strftime('%H:%M:%S', time.gmtime(at))} UTC: {kind}: {reason}")
@@ -147,7 +157,7 @@ def _scene(towline: RunningTowline, docker: BareDocker, base_image: str, *, long
         ("caller", _caller_tree(base_image, internal_port, longest=longest)),
     ):
         deployment = towline.deploy_files("bench", tree, service=service)
-        assert deployment.error is None, f"{service} failed: {deployment.error}"
+        check_success(towline, deployment)
     inside = CountsDoor("127.0.0.1", towline.http_port, _CALLER_HOST)
     host = f"{_HOST}:{towline.http_port}"
     with load_on("127.0.0.1", towline.http_port, host=host, rate=_RATE, streams=_STREAMS, longest=longest) as outside:
@@ -155,8 +165,7 @@ def _scene(towline: RunningTowline, docker: BareDocker, base_image: str, *, long
 
 
 def _finish(towline: RunningTowline, deployment_id: str) -> None:
-    final = towline.client.wait_for_deployment(deployment_id, timeout=120)
-    assert final.error is None, f"deployment {final.number} failed: {final.error}"
+    check_success(towline, towline.client.wait_for_deployment(deployment_id, timeout=120))
 
 
 def _base_image(docker: BareDocker) -> str:
