@@ -105,7 +105,7 @@ TRIES: Final[dict[str, Try]] = {
     "platform.get": Try(EVERYONE, "GET", "/platform"),
 }
 ELSEWHERE: Final = {"events": "tests/web/test_live.py"}
-OPEN_PATHS: Final = {"/healthz", "/readyz", "/metrics", "/", "/_towline/pages/{status}"}
+OPEN_PATHS: Final = {"/healthz", "/readyz", "/metrics", "/", "/_towline/pages/{status}", "/setup/{token}"}
 """Routes outside the API, which tell nothing of projects; anything new has to be put here on purpose."""
 
 

@@ -36,7 +36,7 @@ async def ensure_bootstrap_key(platform: Platform) -> None:
             field="bootstrap_api_key",
         )
     async with platform.database.transaction() as work:
-        administrator = await _ensure_administrator(work)
+        administrator = await ensure_administrator(work)
         query = select(ApiKey.id).where(ApiKey.user_id == administrator.id, ApiKey.name == BOOTSTRAP_NAME)
         if (await work.session.scalars(query)).first() is None:
             await add_key(work, administrator.id, name=BOOTSTRAP_NAME, value=value)
@@ -45,7 +45,7 @@ async def ensure_bootstrap_key(platform: Platform) -> None:
 async def create_local_key(platform: Platform) -> str:
     """A new administrator's key for the CLI on this machine; those made for it before are revoked."""
     async with platform.database.transaction() as work:
-        administrator = await _ensure_administrator(work)
+        administrator = await ensure_administrator(work)
         await work.session.execute(
             update(ApiKey)
             .where(ApiKey.user_id == administrator.id, ApiKey.name == LOCAL_NAME, ApiKey.revoked_at.is_(None))
@@ -55,7 +55,7 @@ async def create_local_key(platform: Platform) -> str:
     return made.value
 
 
-async def _ensure_administrator(work: Work) -> User:
+async def ensure_administrator(work: Work) -> User:
     """The oldest administrator, made when there is none; one process at a time."""
     await work.session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     query = select(User).where(User.is_administrator, User.disabled_at.is_(None)).order_by(User.created_at).limit(1)

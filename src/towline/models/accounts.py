@@ -36,3 +36,13 @@ class ApiKey(Identified, Row):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     last_used_address: Mapped[str] = mapped_column(default="")
+
+
+class SetupLink(Row):
+    """The one-time link printed at the first start, by the hash of its token."""
+
+    __tablename__ = "setup_links"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

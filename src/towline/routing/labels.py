@@ -46,6 +46,10 @@ class LabelsRouter(Router):
 
     kind = "labels"
 
+    def instance_labels(self, *, project_id: str, service_id: str, hosts: Sequence[str], port: int) -> dict[str, str]:
+        """The labels by which that Traefik finds the instances; none for a service without a host."""
+        return traefik_labels(project_id=project_id, service_id=service_id, hosts=hosts, port=port) if hosts else {}
+
     async def publish(self, owner: str, routes: Sequence[Route]) -> None:
         """Check the list; the labels were written when the containers were made."""
         check_owner(owner)

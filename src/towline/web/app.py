@@ -28,6 +28,7 @@ from towline.web import (
     registries,
     releases,
     services,
+    setup,
     status,
     uploads,
     variables,
@@ -56,6 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     live.router,
     metrics.router,
     pages.router,
+    setup.router,
 )
 """Every router, in the order of the documentation; the busiest first."""
 

@@ -50,13 +50,13 @@ async def get_front_page(request: Request) -> Response:
         f"<p><code>towline login {url}</code></p>"
         "<p>and in a folder with your project:</p>"
         "<p><code>towline deploy</code></p>"
-        "<p>The first API key is printed by <code>towline up</code> on the server.</p>"
+        "<p>The set-up link that <code>towline up</code> printed on the server gives you the first key.</p>"
         f"<footer>Towline {escape(__version__)}</footer>"
     )
     return page(title="Towline runs here", body=body, status=200, headers={})
 
 
-def page(*, title: str, body: str, status: int, headers: dict[str, str]) -> Response:
+def page(*, title: str, body: str, status: int, headers: dict[str, str], has_form: bool = False) -> Response:
     """A page that needs nothing but itself: no script, no other address, never kept by a cache."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -64,7 +64,12 @@ def page(*, title: str, body: str, status: int, headers: dict[str, str]) -> Resp
         f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_STYLE}</style></head>'
         f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
-    own = {"Cache-Control": "no-store", "Content-Security-Policy": _policy(), "X-Frame-Options": "DENY", **headers}
+    own = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": _policy(has_form=has_form),
+        "X-Frame-Options": "DENY",
+        **headers,
+    }
     return Response(html, status, media_type="text/html", headers=own)
 
 
@@ -94,10 +99,11 @@ def _wants_html(request: Request) -> bool:
 
 
 @cache
-def _policy() -> str:
+def _policy(*, has_form: bool) -> str:
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    forms = "'self'" if has_form else "'none'"
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
     )
 
 

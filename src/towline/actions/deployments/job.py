@@ -11,7 +11,7 @@ from towline.actions.variables import open_variables
 from towline.infra.database import Work
 from towline.models.deployments import Release
 from towline.models.projects import Environment, Project
-from towline.models.services import Service, Workload
+from towline.models.services import Route, Service, Workload
 from towline.values import RunSpec, ServiceType, VolumeMount
 
 DEFAULT_PORT = 8080
@@ -63,9 +63,16 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
     """Everything an orchestrator needs to start instances of a release; from frozen settings and variables only."""
     async with platform.database.transaction() as work:
         services = await list_service_names(work, job.project.id)
+        hosts = list(await work.session.scalars(select(Route.host).where(Route.workload_id == job.workload.id)))
     settings = run_settings(release.run)
     variables, _ = open_variables(platform, release.variables, release_id=release.id)
     gateway = platform.settings.internal_address
+    labels = platform.router.instance_labels(
+        project_id=job.project.id,
+        service_id=job.service.id,
+        hosts=hosts,
+        port=release.port or release.image_port or DEFAULT_PORT,
+    )
     return RunSpec(
         workload_id=job.workload.id,
         project_id=job.project.id,
@@ -87,6 +94,7 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
         volumes=_volumes(job, settings),
         limits=settings.limits(platform.settings),
         stop_grace=settings.stop_grace(platform.settings),
+        labels=labels,
     )
 
 

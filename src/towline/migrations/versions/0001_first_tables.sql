@@ -48,6 +48,13 @@ CREATE TABLE idempotent_answers (
 
 CREATE INDEX ix_idempotent_answers_created_at ON idempotent_answers (created_at);
 
+CREATE TABLE setup_links (
+    token_hash TEXT NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_setup_links PRIMARY KEY (token_hash)
+);
+
 CREATE TABLE users (
     email TEXT NOT NULL,
     name TEXT NOT NULL,
