@@ -32,15 +32,19 @@ class Events:
     def follow(self, rooms: Sequence[str], *, since: int | None = None) -> Iterator[Event]:
         """Events of the rooms as they happen, each once and in order, for ever.
 
-        Resumes by itself; raises the refusal of a room, or Unavailable after several tries in a row without success.
+        Resumes by itself, also within a log; raises the refusal of a room, or Unavailable after several tries in a row
+        without success.
         """
         failures = 0
+        told: dict[str, int] = {}
         while True:
             try:
-                for message in self._listen(Subscribe(rooms=list(rooms), since=since)):
+                for message in self._listen(Subscribe(rooms=list(rooms), since=since, log_since=told)):
                     failures = 0
                     if isinstance(message, Event):
                         since = message.sequence
+                        if message.data.logs:
+                            told[message.deployment_id] = message.data.logs[-1].sequence
                         yield message
                     elif since is None:
                         since = message.sequence
