@@ -132,6 +132,13 @@ def run_inside(container: str, *command: str) -> str:
     return docker("exec", container, *command)
 
 
+def environment_of(container: str) -> dict[str, str]:
+    """The environment that a container's first process was given, byte for byte."""
+    pid = docker("inspect", "--format", "{{.State.Pid}}", container)
+    lines = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)
+
+
 @dataclass
 class Traffic:
     """Requests sent all the time, and what became of them."""
