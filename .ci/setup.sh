@@ -63,7 +63,8 @@ install_python_packages() {
   uv=$(find_uv)
   echo "  Installing Python packages …" >&2
   [[ -x .venv/bin/python ]] || "$uv" venv --quiet --python "$(find_python)" .venv
-  "$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+  "$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes "$lock"
   "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
+  .venv/bin/python -m compileall -q src || true
   echo "$stamp" >.venv/installed
 }

@@ -52,6 +52,9 @@ class Settings(BaseModel):
     )
     acme_challenge: Literal["http", "tls"] = Field("http", description="How the authority checks a host.")
 
+    processes: Literal["one", "separate"] = Field(
+        "one", description="API and worker in one process (55 MB less memory), or in two."
+    )
     docker_host: str = Field("", description="Docker Engine socket or URL; empty tries the usual places.")
     docker_cli: str = Field("", description="Docker command used for builds; empty probes for one that has BuildKit.")
     registry_repository: str = Field(

@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 def start_platform(layout: Layout) -> Iterator[Callable[[], Run]]:
     """Start a supervisor of everything for `layout`, on ports of its own."""
     ports = {"TOWLINE_HTTP_PORT": find_free_loopback_port(), "TOWLINE_HTTPS_PORT": find_free_loopback_port()}
+    settings = {name: str(port) for name, port in ports.items()} | {"TOWLINE_PROCESSES": "separate"}
     layout.prepare()
-    open_installation(layout, {name: str(port) for name, port in ports.items()})
+    open_installation(layout, settings)
     arguments = ["internal", "supervise", "--data", str(layout.root), "--leash", str(os.getpid())]
     started: list[Run] = []
 

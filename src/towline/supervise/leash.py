@@ -7,7 +7,6 @@ import sys
 
 SUPERVISOR = "TOWLINE_SUPERVISOR"
 _PR_SET_PDEATHSIG = 1
-_PR_SET_NAME = 15
 
 
 def tie_to_supervisor() -> None:
@@ -21,8 +20,3 @@ def tie_to_supervisor() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(supervisor):
         sys.exit("The supervisor is gone.")
-
-
-def name_process(name: str) -> None:
-    """Name this process for `ps -e` and `top`; the kernel keeps 15 characters (prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

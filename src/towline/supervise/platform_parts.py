@@ -12,7 +12,7 @@ from towline.supervise.installation import Installation, local_api_key, traefik_
 from towline.supervise.layout import Layout
 from towline.supervise.leash import SUPERVISOR
 from towline.supervise.probes import answers_http, speaks_http
-from towline.supervise.program import LoadMain, Part, Program
+from towline.supervise.program import Part, Program
 from towline.supervise.reclaim import reclaim_program_pages
 from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
 
@@ -45,26 +45,22 @@ def platform_settings(
     return settings
 
 
-def platform_parts(
-    layout: Layout, installation: Installation, *, settings: Mapping[str, str], doors: Mapping[str, LoadMain]
-) -> list[Part]:
-    """The migration step, the API and the worker; the two start once the schema is up to date.
-
-    Those named in `doors` are forked from the supervisor, the others executed as `towline internal NAME`.
-    """
+def platform_parts(layout: Layout, installation: Installation, *, settings: Mapping[str, str]) -> list[Part]:
+    """The migration step, then API and worker: in one process (`server`), or in two when the settings say so."""
     environment = _platform_environment(settings)
 
     def part(name: str, title: str, *needs: str) -> Part:
         arguments = (sys.executable, "-m", "towline", "internal", name)
         program = Program(arguments=arguments, environment=environment, log=layout.log_file(name))
-        return Part(name=name, title=title, program=program, needs=needs, load_main=doors.get(name))
+        return Part(name=name, title=title, program=program, needs=needs)
 
     port = installation.ports.api
-    return [
-        replace(part("migrate", "Database schema", "postgres"), runs_once=True),
-        replace(part("api", "API", "migrate", "valkey"), is_ready=lambda: answers_http(port, "/readyz")),
-        replace(part("worker", "Worker", "migrate", "valkey"), stop_seconds=15),
-    ]
+    migrate = replace(part("migrate", "Database schema", "postgres"), runs_once=True)
+    if settings.get("TOWLINE_PROCESSES") == "separate":
+        api = replace(part("api", "API", "migrate", "valkey"), is_ready=lambda: answers_http(port, "/readyz"))
+        return [migrate, api, replace(part("worker", "Worker", "migrate", "valkey"), stop_seconds=15)]
+    server = part("server", "API and worker", "migrate", "valkey")
+    return [migrate, replace(server, is_ready=lambda: answers_http(port, "/readyz"), stop_seconds=20)]
 
 
 def prepare_traefik(layout: Layout, installation: Installation, *, settings: Mapping[str, str]) -> Part:

@@ -2,7 +2,7 @@
 
 import hashlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,13 +35,6 @@ class Program:
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-Main = Callable[[Sequence[str]], int]
-"""An entry point: arguments to exit code."""
-
-LoadMain = Callable[[], Main]
-"""Imports an entry point's module, which may take a second."""
-
-
 def _always() -> bool:
     return True
 
@@ -56,8 +49,7 @@ class Part:
 
     `survives`: outlives the supervisor and is adopted by the next one when started in the same way (`revision` names
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
-    parts that must be ready before its first start. `before_start` clears what a dead predecessor left. `load_main`:
-    instead of executing the program, a forked child calls this entry point and shares the supervisor's loaded modules.
+    parts that must be ready before its first start. `before_start` clears what a dead predecessor left.
     `after_start` is called once with the process id, half a minute after the start at most. `errors` is a log of
     the program's own, when it does not write to its output.
     """
@@ -73,7 +65,6 @@ class Part:
     stop_seconds: float = 10.0
     is_ready: Callable[[], bool] = field(default=_always)
     before_start: Callable[[], None] = field(default=_nothing)
-    load_main: LoadMain | None = None
     after_start: Callable[[int], None] | None = None
     errors: Path | None = None
 

@@ -3,8 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from towline.errors import TowlineError
@@ -14,7 +13,6 @@ from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout
 from towline.supervise.lock import take_lock
 from towline.supervise.platform_parts import platform_parts, platform_settings, prepare_traefik
-from towline.supervise.program import LoadMain
 from towline.supervise.reporter import Reporter
 from towline.supervise.status import Status, write_status
 from towline.supervise.supervisor import Supervisor
@@ -26,9 +24,9 @@ class _Options(argparse.Namespace):
     foreground: bool
 
 
-def run_platform(arguments: Sequence[str], doors: Mapping[str, LoadMain]) -> int:
-    """Run everything `towline up` has put down for a data folder; `doors` are the parts to fork from this process."""
-    return _supervise_locked(_read_options(arguments), partial(_platform_supervisor, doors=doors))
+def run_platform(arguments: Sequence[str]) -> int:
+    """Run everything `towline up` has put down for a data folder."""
+    return _supervise_locked(_read_options(arguments), _platform_supervisor)
 
 
 def run_databases(arguments: Sequence[str]) -> int:
@@ -36,7 +34,7 @@ def run_databases(arguments: Sequence[str]) -> int:
     return _supervise_locked(_read_options(arguments), _databases_supervisor)
 
 
-def _platform_supervisor(layout: Layout, options: _Options, *, doors: Mapping[str, LoadMain]) -> Supervisor:
+def _platform_supervisor(layout: Layout, options: _Options) -> Supervisor:
     installation = get_installation(layout)
     reporter = Reporter(layout.log_file("supervisor"), has_terminal=options.foreground)
     databases = prepare_databases(layout, installation.settings)
@@ -45,7 +43,7 @@ def _platform_supervisor(layout: Layout, options: _Options, *, doors: Mapping[st
     parts = list(databases.parts)
     if installation.has_traefik:
         parts.append(prepare_traefik(layout, installation, settings=settings))
-    parts += platform_parts(layout, installation, settings=settings, doors=doors)
+    parts += platform_parts(layout, installation, settings=settings)
     return Supervisor(layout, parts, fingerprint=installation.fingerprint, leash=options.leash, reporter=reporter)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from towline.errors import TimedOut, Unavailable
 from towline.supervise.identity import ProcessRecord, identity_before_exec, write_record
-from towline.supervise.leash import name_process, tie_to_supervisor
 from towline.supervise.program import Part, SystemUser
 
 _COULD_NOT_START = 127
@@ -30,19 +29,15 @@ def spawn(part: Part, pid_file: Path) -> int:
     process_id = os.fork()
     if process_id:
         return process_id
-    exit_code = _COULD_NOT_START
     try:
         _redirect_output(part.program.log)
         _leave_parent(part, pid_file)
-        exit_code = _run(part)
-    except SystemExit as end:
-        exit_code = end.code if isinstance(end.code, int) else 1
+        os.execve(part.program.arguments[0], part.program.arguments, dict(part.program.environment))
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(exit_code)
+        os._exit(_COULD_NOT_START)
 
 
 def run_to_end(
@@ -104,18 +99,6 @@ def _leave_parent(part: Part, pid_file: Path) -> None:
     if program.user is not None and program.user.user_id != os.geteuid():
         _drop_to(program.user)
     os.chdir(program.folder)
-
-
-def _run(part: Part) -> int:
-    program = part.program
-    if part.load_main is None:
-        os.execve(program.arguments[0], program.arguments, dict(program.environment))
-    os.environ.clear()
-    os.environ.update(program.environment)
-    sys.stdout = sys.stderr  # line-buffered, and the same file
-    name_process(f"towline-{part.name}")
-    tie_to_supervisor()
-    return part.load_main()(())
 
 
 def _drop_to(user: SystemUser) -> None:

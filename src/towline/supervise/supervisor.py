@@ -1,6 +1,5 @@
 """The loop that keeps all parts of one installation running, asleep until something happens."""
 
-import gc
 import os
 import select
 import signal
@@ -49,7 +48,6 @@ class Supervisor:
         self._signals: list[int] = []
         self._stopping: list[Keeper] | None = None
         self._published: Status | None = None
-        self._has_preloaded = False
         self._housekeeping_at = 0.0
 
     def run(self) -> None:
@@ -96,27 +94,11 @@ class Supervisor:
         self._keep_house()
 
     def _start(self, keeper: Keeper) -> None:
-        if keeper.part.load_main is not None and not self._has_preloaded:
-            self._preload()
         reason = keeper.reason
         keeper.start_when_due()
         if keeper.reason != reason:
             self._reporter.warn(keeper.reason)
         self._follow(keeper)
-
-    def _preload(self) -> None:
-        """Import what lasting forked parts run, and keep the garbage collector from touching (so copying) it."""
-        gc.disable()
-        for keeper in self._keepers.values():
-            try:
-                if keeper.part.load_main is not None and not keeper.part.runs_once:
-                    keeper.part.load_main()
-            except Exception as error:  # a broken part must not take the supervisor down; its own process says more
-                self._reporter.warn(f"{keeper.part.title} cannot be loaded: {error}")
-        gc.collect()
-        gc.freeze()
-        gc.enable()
-        self._has_preloaded = True
 
     def _has_its_needs(self, keeper: Keeper) -> bool:
         was_started = keeper.restarts > 0

@@ -1,12 +1,16 @@
-"""The API process: one uvicorn on a loopback port, reached through Traefik at the platform's own host."""
+"""The API's server: one uvicorn on a loopback port, reached through Traefik at the platform's own host."""
 
+import asyncio
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
 
 from towline.actions.first_keys import ensure_bootstrap_key
+from towline.actions.platform import Platform
 from towline.config import Settings
 from towline.web.app import create_app
 from towline.wiring import open_platform, start_logging
@@ -19,20 +23,46 @@ _KEEP_ALIVE_SECONDS = 75
 def main(arguments: Sequence[str]) -> int:
     """`python -m towline internal api`: the exit code."""
     del arguments  # everything comes by TOWLINE_… variables
-    uvloop.run(_serve())
+    uvloop.run(_main())
     return 0
 
 
-async def _serve() -> None:
+async def _main() -> None:
     settings = Settings.from_environment(os.environ)
     start_logging(settings)
     async with open_platform(settings, pool_size=8) as platform:
-        await ensure_bootstrap_key(platform)
-        await uvicorn.Server(server_config(create_app(platform), port=settings.api_port)).serve()
+        server = make_server(platform)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        await serve(platform, server)
+
+
+class ApiServer(uvicorn.Server):
+    """A uvicorn that leaves signals to whoever runs it."""
+
+    def stop(self) -> None:
+        """End once the open requests are answered, after the grace at the latest."""
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+
+async def serve(platform: Platform, server: ApiServer) -> None:
+    """Serve until stopped."""
+    await ensure_bootstrap_key(platform)
+    await server.serve()
+
+
+def make_server(platform: Platform) -> ApiServer:
+    """The server of a platform's API: loopback only, forwarded headers read by the application itself."""
+    return ApiServer(server_config(create_app(platform), port=platform.settings.api_port))
 
 
 def server_config(app: object, *, port: int) -> uvicorn.Config:
-    """How uvicorn serves the application: loopback only, forwarded headers read by the application itself."""
+    """How uvicorn serves the application."""
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - an ASGI application
         host="127.0.0.1",
