@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from towline.actions.access import Caller, Permission, may
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment, request_rollback
 from towline.actions.environments import get_environment
 from towline.actions.platform import Platform
@@ -48,14 +49,15 @@ async def get_place(work: Work, *, project: Project, service: Service, environme
 
 
 async def deploy(
-    platform: Platform, work: Work, place: Place, *, wanted: Wanted, requested_by: str, trigger: Trigger = Trigger.API
+    platform: Platform, work: Work, place: Place, *, wanted: Wanted, caller: Caller, trigger: Trigger = Trigger.API
 ) -> Deployment:
     """Queue a deployment of what is wanted; InvalidInput naming the field that does not fit the service's source."""
     earlier = await _get_last_upload(work, place) if _repeats_upload(place, wanted) else None
     request = await _to_request(platform, work, place, wanted)
     asked = DeploymentRequest(
         trigger=trigger,
-        requested_by=requested_by,
+        requested_by=caller.user_id,
+        allows_local=may(caller, Permission.ADMINISTER, role=None),
         ref=request.ref,
         source_type=request.source_type,
         source_config=request.source_config,

@@ -34,6 +34,7 @@ class Deployment(Identified, Row):
     environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id", ondelete="CASCADE"))
     workload_id: Mapped[str] = mapped_column(ForeignKey("workloads.id", ondelete="CASCADE"))
     requested_by: Mapped[str] = mapped_column(default="")
+    allows_local: Mapped[bool] = mapped_column(default=False)
     trigger: Mapped[str]
     source_type: Mapped[str]
     source_config: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -157,7 +157,7 @@ async def _deploy(call: Call, service: Service, body: DeployRequest) -> Deployme
         dockerfile=body.dockerfile or "",
         no_cache=body.no_cache,
     )
-    queued = await deploy(call.platform, call.work, place, wanted=wanted, requested_by=call.caller.user_id)
+    queued = await deploy(call.platform, call.work, place, wanted=wanted, caller=call.caller)
     call.note(queued.id, service=service.id, environment=body.environment, ref=queued.ref)
     return await show(call, queued.id)
 

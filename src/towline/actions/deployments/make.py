@@ -14,7 +14,6 @@ from towline.actions.registries import find_credential
 from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import get_effective, seal_variables
 from towline.errors import ImageNotFound, InvalidInput, NotFound
-from towline.models.accounts import User
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Release
 from towline.models.services import Service, Workload
@@ -77,7 +76,7 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     source = attempt.platform.sources.get(deployment.source_type)
     if source is None:
         raise InvalidInput(f"The source {deployment.source_type!r} is not available here.", field="source")
-    bundle = await source.fetch_source(await _fetch_request(attempt, job), attempt.log.report)
+    bundle = await source.fetch_source(_fetch_request(attempt, job), attempt.log.report)
     await attempt.record(
         is_told=False,
         bundle_digest=bundle.digest,
@@ -87,20 +86,18 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     return bundle
 
 
-async def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
+def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
     platform, deployment = attempt.platform, attempt.deployment
     credential = None
     if job.service.source_credential is not None and deployment.source_type == job.service.source_type:
         sealed = platform.secrets.open(job.service.source_credential, context=credential_context(job.service))
         credential = Credential(**orjson.loads(sealed))
         attempt.log.masker.add([credential.password, credential.ssh_key])
-    async with platform.database.transaction() as work:
-        user = await work.session.get(User, deployment.requested_by)
     return FetchRequest(
         config=deployment.source_config,
         ref=deployment.ref,
         credential=credential,
-        allows_local=user is not None and user.is_administrator,
+        allows_local=deployment.allows_local,
         timeout=platform.settings.fetch_timeout,
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,

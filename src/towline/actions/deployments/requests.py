@@ -24,10 +24,14 @@ RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest:
-    """What is asked for. `source_type`/`source_config` override the service's own source for this deployment."""
+    """What is asked for. `source_type`/`source_config` override the service's own source for this deployment.
+
+    `allows_local` lets it be fetched from this machine itself, which only instance administrators may ask for.
+    """
 
     trigger: Trigger = Trigger.API
     requested_by: str = ""
+    allows_local: bool = False
     ref: str = ""
     source_type: str = ""
     source_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -74,6 +78,7 @@ def _new_deployment(workload: Workload, service: Service, request: DeploymentReq
         environment_id=workload.environment_id,
         workload_id=workload.id,
         requested_by=request.requested_by,
+        allows_local=request.allows_local,
         trigger=request.trigger.value,
         source_type=request.source_type or service.source_type,
         source_config=dict(request.source_config or service.source_config),

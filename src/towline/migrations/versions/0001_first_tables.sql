@@ -274,6 +274,7 @@ CREATE TABLE deployments (
     environment_id TEXT NOT NULL,
     workload_id TEXT NOT NULL,
     requested_by TEXT NOT NULL,
+    allows_local BOOLEAN NOT NULL,
     trigger TEXT NOT NULL,
     source_type TEXT NOT NULL,
     source_config JSONB NOT NULL,
