@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from towline.errors import InvalidInput, NotFound
-from towline.supervise.installation import Installation, get_installation, local_api_key, open_installation
+from towline.supervise.installation import (
+    Installation,
+    code_stamp,
+    get_installation,
+    local_api_key,
+    open_installation,
+)
 from towline.supervise.layout import Layout
 from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
 from towline.supervise.probes import find_interface_address
@@ -35,6 +41,16 @@ def test_a_changed_setting_changes_the_fingerprint_and_an_empty_one_is_forgotten
     assert second.base_domain == "localhost"
     assert second.fingerprint != first.fingerprint
     assert second.installation_id == first.installation_id
+
+
+def test_an_updated_checkout_changes_the_fingerprint_and_compiled_files_do_not(tmp_path: Path) -> None:
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "worker.py").write_text("")
+    before = code_stamp(tmp_path)
+    (tmp_path / "__pycache__" / "worker.pyc").write_text("")
+    assert code_stamp(tmp_path) == before
+    (tmp_path / "worker.py").write_text("pass\n")
+    assert code_stamp(tmp_path) != before
 
 
 def test_an_empty_folder_holds_no_installation(folder: Layout) -> None:

@@ -70,8 +70,8 @@ class Installation:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the running processes no longer fit the settings or the installed version."""
-        facts = (__version__, sorted(self.settings.items()), self.ports)
+        """Changes when the running processes no longer fit the settings or the installed code."""
+        facts = (__version__, code_stamp(), sorted(self.settings.items()), self.ports)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -148,6 +148,13 @@ def write_private(path: Path, content: str) -> None:
         file.flush()
         os.fsync(descriptor)
     temporary.replace(path)
+
+
+def code_stamp(package: Path = Path(__file__).parents[1]) -> str:
+    """Changes with any file of the package: a checkout is updated without a new version number."""
+    files = [path for path in sorted(package.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    facts = [(str(path), status.st_size, status.st_mtime_ns) for path in files for status in [path.stat()]]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _kept_secret(path: Path, *, given: str = "", prefix: str = "") -> str:
