@@ -36,8 +36,8 @@ async def conduct(platform: Platform) -> None:
 
 
 async def _conduct_while_locked(platform: Platform) -> None:
-    async with platform.database.connection() as connection:
-        if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+    async with platform.database.advisory_lock(_LOCK) as connection:
+        if connection is None:
             return
 
         async def hold() -> None:
@@ -45,10 +45,7 @@ async def _conduct_while_locked(platform: Platform) -> None:
                 await asyncio.sleep(_HOLD_SECONDS)
                 await connection.execute(text("SELECT 1"))
 
-        try:
-            await _run_roles(platform, hold)
-        finally:
-            await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        await _run_roles(platform, hold)
 
 
 async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from towline.actions.platform import Platform
 from towline.errors import Unavailable
 from towline.infra.database import Work
+from towline.infra.queue import Ringing
 from towline.models.history import Event
 
 CHANNEL = "towline:events"
@@ -92,19 +93,13 @@ async def list_events(platform: Platform, *, after: int, limit: int = 500) -> Se
 
 
 async def _relay_while_locked(platform: Platform) -> None:
-    async with platform.database.connection() as connection, platform.bell.listen() as ringing:
-        lock = {"lock": _RELAY_LOCK}
-        if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), lock):
-            return
-        try:
-            while True:
-                if await relay_once(platform) < _BATCH:
-                    await _wait_for_ring(ringing.wait)
-                await connection.execute(text("SELECT 1"))
-        finally:
-            await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), lock)
+    async with platform.database.advisory_lock(_RELAY_LOCK) as connection, platform.bell.listen() as ringing:
+        while connection is not None:
+            if await relay_once(platform) < _BATCH:
+                await _wait_for_ring(ringing)
+            await connection.execute(text("SELECT 1"))
 
 
-async def _wait_for_ring(wait: Any) -> None:
-    while await wait(timeout=2.0) not in {"events", ""}:
+async def _wait_for_ring(ringing: Ringing) -> None:
+    while await ringing.wait(timeout=2.0) not in {"events", ""}:
         pass

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from towline.errors import Unavailable
 
 AfterCommit = Callable[[], Awaitable[None]]
+
+_PASSING = ("08", "57P", "53300")
+"""SQLSTATEs of a server that goes, comes or is full: connection lost, operator intervention, too many connections."""
+
+
+_LOCK_NUMBER = text("SELECT hashtextextended(:key, 11)")
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(:number)")
+_UNLOCK = text("SELECT pg_advisory_unlock(:number)")
 
 
 @dataclass
@@ -62,7 +70,7 @@ class Database:
             raise _translated(error) from error
         except PoolTimeout as error:
             raise Unavailable("Every connection to PostgreSQL is busy.") from error
-        except OSError as error:
+        except (OSError, PendingRollbackError) as error:
             raise Unavailable("PostgreSQL does not answer.") from error
         await work.send_all()
 
@@ -76,8 +84,21 @@ class Database:
             raise _translated(error) from error
         except PoolTimeout as error:
             raise Unavailable("Every connection to PostgreSQL is busy.") from error
-        except OSError as error:
+        except (OSError, PendingRollbackError) as error:
             raise Unavailable("PostgreSQL does not answer.") from error
+
+    @asynccontextmanager
+    async def advisory_lock(self, key: int | str) -> AsyncGenerator[AsyncConnection | None]:
+        """Hold a lock of the whole database for as long as the connection given lives; None when another holds it."""
+        async with self.connection() as connection:
+            number = await connection.scalar(_LOCK_NUMBER, {"key": key}) if isinstance(key, str) else key
+            if not await connection.scalar(_TRY_LOCK, {"number": number}):
+                yield None
+                return
+            try:
+                yield connection
+            finally:
+                await asyncio.shield(_unlock(connection, number))
 
     async def ping(self) -> None:
         """Return when the database answers; Unavailable otherwise."""
@@ -89,10 +110,20 @@ class Database:
         await self.engine.dispose()
 
 
+async def _unlock(connection: AsyncConnection, number: int) -> None:
+    """Free the lock; a connection that cannot say so any more is closed, which frees it as well."""
+    try:
+        await connection.execute(_UNLOCK, {"number": number})
+    except (SQLAlchemyError, OSError):
+        await connection.invalidate()
+
+
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
 def _translated(error: DBAPIError) -> Exception:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
     is_lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    is_lost = is_lost or state.startswith(_PASSING)
     return Unavailable("PostgreSQL does not answer.") if is_lost else error
