@@ -26,6 +26,7 @@ from towline.cli import (
     variables,
 )
 from towline.cli.output import has_colours
+from towline.contract.faults import fault_text
 from towline.errors import InvalidInput, TowlineError
 
 _INTERRUPTED: Final = 130
@@ -123,7 +124,7 @@ def _show_error(error: TowlineError, *, is_json: bool) -> int:
 
 def _invalid(error: ValidationError) -> InvalidInput:
     """What pydantic found wrong with the command's values, before they were sent."""
-    faults = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    faults = [f"{'.'.join(str(part) for part in item['loc'])}: {fault_text(item)}" for item in error.errors()]
     return InvalidInput(f"{'; '.join(faults)}.", hint="Correct the named values.")
 
 

@@ -1,7 +1,7 @@
 """Deployments: attempts to put a revision of a service live."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -35,7 +35,8 @@ def _checked_dockerfile(value: str) -> str:
 GitRef = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_checked_ref)]
 """A branch, tag or commit."""
 
-ImageReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$", max_length=512)]
+IMAGE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$"
+ImageReference = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN, max_length=512)]
 """An OCI image reference such as `ghcr.io/acme/shop:1.4` or `name@sha256:…`."""
 
 Dockerfile = Annotated[

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as RouterException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from towline.contract.faults import fault_text
 from towline.contract.problems import PROBLEM_MEDIA_TYPE
 from towline.errors import Conflict, InvalidInput, NotAllowed, NotFound, TowlineError
 
@@ -130,10 +131,7 @@ def _allowed_methods(request: Request) -> list[str]:
 
 def _from_pydantic(errors: Sequence[Any]) -> InvalidRequest:
     return InvalidRequest(
-        [
-            {"field": _field_of(item["loc"]), "message": str(item["msg"]).removeprefix("Value error, ")}
-            for item in errors[:_MOST_FIELDS]
-        ]
+        [{"field": _field_of(item["loc"]), "message": fault_text(item)} for item in errors[:_MOST_FIELDS]]
         or [{"field": "", "message": "cannot be read"}]
     )
 
