@@ -132,12 +132,17 @@ def wait_for(find: Callable[[], T | None], *, timeout: float = 30, interval: flo
 
 
 @contextmanager
-def running_towline(*, base_domain: str = "localhost", **settings: str) -> Generator[RunningTowline]:
-    """Start Towline with `towline up --empty --detach`, and take it down with everything it made."""
-    folder = Path(tempfile.mkdtemp(prefix="towline-e2e-"))
+def running_towline(
+    *, base_domain: str = "localhost", http_port: int = 0, parent: Path | None = None, **settings: str
+) -> Generator[RunningTowline]:
+    """Start Towline with `towline up --empty --detach`, and take it down with everything it made.
+
+    `http_port` 0 takes a free one; `parent` is the folder in which the data folder is made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="towline-e2e-", dir=parent))
     folder.chmod(0o711)
     data, api_key = folder / "data", secrets.token_urlsafe(32)
-    http_port, https_port = free_port(), free_port()
+    http_port, https_port = http_port or free_port(), free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
     environment |= {"TOWLINE_BOOTSTRAP_API_KEY": api_key, "TOWLINE_INTERNAL_PORT": str(free_port()), **settings}
     options = ["--data", str(data), "--port", str(http_port), "--https-port", str(https_port)]

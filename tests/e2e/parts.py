@@ -20,12 +20,17 @@ from towline.contract.logs import LogEntry, LogQuery
 from towline.values import DeploymentStatus
 
 BASE = f"towline-e2e-{os.getpid()}/base:1"
-"""An image of busybox with all its applets, made for the session; serves /www on 8080 by default."""
+"""An image of busybox with all its applets, made for the session; serves /www on 8080 by default.
+
+Its python and node are stand-ins that serve the folder of the app.
+"""
 
 _BASE_DOCKERFILE = """\
 FROM scratch
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
+RUN mkdir /www; for name in python node; do printf '#!/bin/sh\\nexec httpd -f -p $PORT -h /app\\n' >/bin/$name; done; \\
+    printf '#!/bin/sh\\necho "npm $*"\\n' >/bin/npm; chmod +x /bin/python /bin/node /bin/npm
 EXPOSE 8080
 CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
 """

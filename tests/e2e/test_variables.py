@@ -85,7 +85,7 @@ def test_a_secret_is_masked_in_logs_and_never_given_back(towline: RunningTowline
     assert [row.value for row in answer.items if row.name == "TOKEN"] == [None]
     program = 'echo "run $TOKEN"; printf "half "; printf "%s" "$TOKEN" | cut -c1-5 | tr -d "\\n"; sleep 0.1; '
     program += 'printf "%s\\n" "$TOKEN" | cut -c6-; exec httpd -f -p 8080 -h /www'
-    deployment = succeeded(towline.deploy_files(project, command_app(program, more="RUN mkdir /www")))
+    deployment = succeeded(towline.deploy_files(project, command_app(program)))
     assert environment_of(containers_of(project)[0])["TOKEN"] == SECRET
     build_log = log_of(towline, deployment.id)
     assert "release " in build_log

@@ -36,9 +36,13 @@ class Authority:
 
 
 @contextmanager
-def running_authority(folder: Path) -> Generator[Authority]:
-    """Pebble without its artificial delays and refusals; every host name leads to 127.0.0.1."""
+def running_authority(folder: Path, *, http_port: int = 0) -> Generator[Authority]:
+    """Pebble without its artificial delays and refusals; every host name leads to 127.0.0.1.
+
+    It looks for HTTP challenges at `http_port`, a free one unless given.
+    """
     ports = {name: free_port() for name in ("api", "management", "http", "tls", "dns")}
+    ports["http"] = http_port or ports["http"]
     certificate, key = _write_pair(folder)
     settings = {
         "listenAddress": f"127.0.0.1:{ports['api']}",
