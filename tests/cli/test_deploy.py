@@ -43,6 +43,18 @@ def test_folder_remembers_its_project(deployed: Run, state: StubState, folder: P
     assert len(state.projects) == 1
 
 
+def test_folder_below_a_linked_one_is_another_service_of_its_project(
+    deployed: Run, state: StubState, folder: Path
+) -> None:
+    (folder / "api").mkdir()
+    (folder / "api" / "Dockerfile").write_text("FROM scratch\n")
+    refused = deployed("deploy", "api")
+    assert (refused.code, "--service NAME" in refused.err) == (InvalidInput.exit_code, True)
+    assert deployed("deploy", "api", "--yes").code == 0
+    assert set(state.services) == {("shop", "shop"), ("shop", "api")}
+    assert json.loads((folder / "api" / ".towline" / "project.json").read_text())["service"] == "api"
+
+
 def test_unchanged_folder_is_not_sent_again(deployed: Run, state: StubState) -> None:
     before = state.received_bytes
     assert deployed("deploy").code == 0

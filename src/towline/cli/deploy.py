@@ -9,7 +9,7 @@ import typer
 
 from towline.cli.following import follow_deployment
 from towline.cli.ignores import list_files
-from towline.cli.link import Link, store_link
+from towline.cli.link import Link, find_own_link, store_link
 from towline.cli.options import AsJson, Detach, EnvironmentOption, ProjectOption, ServiceOption, Yes
 from towline.cli.output import size_text
 from towline.cli.packing import packed
@@ -53,7 +53,12 @@ class Origin:
             return to_slug(self.git.rstrip("/").rpartition("/")[2].removesuffix(".git"))
         if self.image:
             return to_slug(self.image.partition("@")[0].rpartition("/")[2].partition(":")[0])
-        return to_slug((self.folder or Path.cwd()).absolute().name)
+        return to_slug(self.root.name)
+
+    @property
+    def root(self) -> Path:
+        """The folder that is packed when nothing else is deployed."""
+        return (self.folder or Path.cwd()).resolve()
 
 
 def deploy(
@@ -121,14 +126,17 @@ def _read_dockerfile(path: Path | None) -> str | None:
 
 
 def _choose_target(session: Session, origin: Origin, given: Target, *, yes: bool) -> Target:
-    """Named by options, else linked, else asked for with the folder's name as the default."""
+    """Named by options, else linked, else asked for with the folder's name as the default.
+
+    A folder below a linked one takes the project from there, but is not its service.
+    """
     link = session.link if session.link and given.project in {"", session.link.project} else None
     environment = given.environment or (link.environment if link else "production")
-    project = given.project or (link.project if link else "")
-    if not project:
-        project = _ask("Project", origin.default_name, yes=yes)
-    service = given.service or (link.service if link else project)
-    return Target(project, service, environment)
+    project = given.project or (link.project if link else "") or _ask("project", origin.default_name, yes=yes)
+    if given.service or link is None:
+        return Target(project, given.service or project, environment)
+    own = link if origin.source.type != "upload" else find_own_link(origin.root)
+    return Target(project, own.service if own else _ask("service", origin.default_name, yes=yes), environment)
 
 
 def _ask(what: str, default: str, *, yes: bool) -> str:
@@ -136,11 +144,11 @@ def _ask(what: str, default: str, *, yes: bool) -> str:
         return default
     if not sys.stdin.isatty():
         raise InvalidInput(
-            f"No project was named and this folder is not linked to one; {default!r} would be its name.",
-            hint=f"Pass --yes to take {default!r}, or --project NAME.",
-            field="project",
+            f"No {what} was named and this folder is not linked to one; {default!r} would be its name.",
+            hint=f"Pass --yes to take {default!r}, or --{what} NAME.",
+            field=what,
         )
-    return typer.prompt(what, default=default, err=True)
+    return typer.prompt(what.capitalize(), default=default, err=True)
 
 
 def _find_or_create(
@@ -180,7 +188,7 @@ def _start(session: Session, origin: Origin, target: Target, *, service: Service
     elif origin.dockerfile:
         request = request.model_copy(update={"dockerfile": origin.dockerfile})
     elif origin.folder or service.source.type == "upload":
-        digest = _upload(session, target, folder=(origin.folder or Path.cwd()).absolute(), service=service)
+        digest = _upload(session, target, folder=origin.root, service=service)
         request = request.model_copy(update={"upload": digest})
     return session.client.services.deploy(target.project, target.service, request)
 
@@ -202,7 +210,6 @@ def _upload(session: Session, target: Target, *, folder: Path, service: Service)
 
 def _remember(session: Session, origin: Origin, target: Target) -> None:
     """A folder that was deployed and is not linked yet gets linked."""
-    if session.link or origin.git or origin.image or origin.dockerfile:
+    if origin.source.type != "upload" or find_own_link(origin.root):
         return
-    link = Link(target.project, target.service, target.environment, session.credentials.url)
-    store_link((origin.folder or Path.cwd()).absolute(), link)
+    store_link(origin.root, Link(target.project, target.service, target.environment, session.credentials.url))

@@ -23,11 +23,13 @@ class Link:
 
 def find_link(start: Path) -> Link | None:
     """The link of a folder or of the nearest one above it that has one."""
-    for folder in (start, *start.parents):
-        path = folder / FOLDER_NAME / _FILE_NAME
-        if path.is_file():
-            return _read(path)
-    return None
+    return next((link for folder in (start, *start.parents) if (link := find_own_link(folder))), None)
+
+
+def find_own_link(folder: Path) -> Link | None:
+    """The link of this very folder: one above it says nothing of which service this one is."""
+    path = folder / FOLDER_NAME / _FILE_NAME
+    return _read(path) if path.is_file() else None
 
 
 def store_link(folder: Path, link: Link) -> Path:
