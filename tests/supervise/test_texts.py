@@ -1,11 +1,15 @@
 """What is written for other programs: units, argument lists, settings."""
 
+import sys
 from pathlib import Path
+
+import pytest
 
 from towline.supervise.databases import find_databases, prepare_databases
 from towline.supervise.docker_engine import daemon_arguments
 from towline.supervise.layout import Layout
 from towline.supervise.systemd import unit_text
+from towline.supervise.up import shell_setup
 
 
 def test_the_unit_leaves_the_servers_alone_and_starts_after_docker() -> None:
@@ -34,3 +38,15 @@ def test_one_server_can_be_replaced_alone(tmp_path: Path) -> None:
     found = find_databases(Layout(tmp_path), {"TOWLINE_REDIS_URL": "redis://r/0"})
     assert found.redis_url == "redis://r/0"
     assert found.database_url.endswith("/run/sockets/postgres")
+
+
+def test_people_learn_how_a_shell_finds_another_folder_and_a_program_outside_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TOWLINE_DATA_DIR", str(tmp_path / "usual"))
+    wanted = f"export PATH={programs}:$PATH TOWLINE_DATA_DIR='{tmp_path}/with space'"
+    assert shell_setup(Layout(tmp_path / "with space")) == wanted
+    (tmp_path / "towline").touch(mode=0o755)
+    assert shell_setup(Layout(tmp_path / "usual")) == ""

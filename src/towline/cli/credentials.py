@@ -45,7 +45,7 @@ def get_credentials(environment: Mapping[str, str], *, linked_url: str | None = 
     if found is None:
         raise Unauthenticated(
             "No Towline server is known here.",
-            hint="Run `towline up` or `towline login URL`, or set TOWLINE_URL and TOWLINE_API_KEY.",
+            hint="Run `towline up` or `towline login URL`; for a data folder of your own, set TOWLINE_DATA_DIR to it.",
         )
     return found
 

@@ -45,7 +45,9 @@ def logs(
         else:
             place = session.target(target, project=project, environment=environment)
             entries = _of_service(session, place, chosen, follow=follow)
-        _print(entries, output=session.output, has_times=timestamps)
+        has_any = _print(entries, output=session.output, has_times=timestamps)
+        if not (has_any or chosen or deployment or as_json):
+            _tell_of_silence()
 
 
 def _of_deployment(session: Session, deployment: str, chosen: dict[str, Any], *, follow: bool) -> Iterable[LogEntry]:
@@ -62,9 +64,18 @@ def _of_service(session: Session, place: Target, chosen: dict[str, Any], *, foll
     return session.client.services.get_logs(place.project, place.service, query).items
 
 
-def _print(entries: Iterable[LogEntry], *, output: Output, has_times: bool) -> None:
+def _tell_of_silence() -> None:
+    hint = "`towline deployments` lists the deployments; `towline logs --deployment ID` shows what happened in one."
+    typer.echo(f"No instance has written anything yet. {hint}", err=True)
+
+
+def _print(entries: Iterable[LogEntry], *, output: Output, has_times: bool) -> bool:
+    """Whether there was any entry."""
+    has_any = False
     for entry in entries:
+        has_any = True
         if output.is_json:
             typer.echo(entry.model_dump_json())
         else:
             output.line(log_text(entry, has_times=has_times))
+    return has_any

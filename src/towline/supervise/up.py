@@ -2,9 +2,12 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from towline.errors import TowlineError, Unavailable
 from towline.supervise.daemon import (
@@ -19,7 +22,7 @@ from towline.supervise.databases import find_databases
 from towline.supervise.docker_engine import ensure_docker
 from towline.supervise.example import deploy_example, find_example
 from towline.supervise.installation import Installation, local_api_key, open_installation, save_installation
-from towline.supervise.layout import Layout
+from towline.supervise.layout import Layout, default_data_folder
 from towline.supervise.lock import find_lock_holder
 from towline.supervise.options import UpOptions
 from towline.supervise.platform_parts import platform_settings
@@ -40,6 +43,7 @@ class Outcome:
     example_problem: str
     setup_link: str
     data_dir: str
+    shell_setup: str
     was_running: bool
     seconds: float
 
@@ -67,6 +71,7 @@ def up(options: UpOptions) -> int:
         example_problem=problem,
         setup_link=_find_setup_link(layout, installation),
         data_dir=str(layout.root),
+        shell_setup=shell_setup(layout),
         was_running=was_running,
         seconds=round(time.monotonic() - started, 1),
     )
@@ -84,9 +89,21 @@ def summary(outcome: Outcome) -> str:
     if outcome.setup_link:
         lines.append(f"  Set up (once)   {outcome.setup_link}")
     lines.append(f"  Data            {outcome.data_dir}")
+    if outcome.shell_setup:
+        lines.append(f"  For `towline`   {outcome.shell_setup}")
     if outcome.example_problem:
         lines.append(outcome.example_problem)
     return "\n".join(lines)
+
+
+def shell_setup(layout: Layout) -> str:
+    """What makes `towline` in a shell mean this installation; empty when it does already."""
+    wanted: list[str] = []
+    if shutil.which("towline") is None:
+        wanted.append(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    if layout.root != default_data_folder():
+        wanted.append(f"TOWLINE_DATA_DIR={shlex.quote(str(layout.root))}")
+    return " ".join(["export", *wanted]) if wanted else ""
 
 
 def _ensure_supervisor(layout: Layout, installation: Installation, *, options: UpOptions) -> tuple[int, bool]:
