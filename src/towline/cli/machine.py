@@ -71,14 +71,15 @@ def doctor(*, data: _Data = None, as_json: AsJson = False) -> None:
     output = Output(is_json=as_json)
     if as_json:
         output.document({"items": [asdict(finding) for finding in findings]})
+    width = max(len(finding.subject) for finding in findings) + 2
     for finding in findings:
-        _tell(finding, output=output)
+        _tell(finding, width=width, output=output)
     if any(finding.verdict is Verdict.BAD for finding in findings):
         raise typer.Exit(Unavailable.exit_code)
 
 
-def _tell(finding: Finding, *, output: Output) -> None:
+def _tell(finding: Finding, *, width: int, output: Output) -> None:
     mark = _MARKS[finding.verdict]
-    output.say(f"{output.coloured(mark)}{' ' * (9 - len(mark))}{finding.subject:<12}{finding.message}")
+    output.say(f"{output.coloured(mark)}{' ' * (9 - len(mark))}{finding.subject:<{width}}{finding.message}")
     if finding.hint:
-        output.say(f"{'':<21}Try: {finding.hint}")
+        output.say(f"{'':<{9 + width}}Try: {finding.hint}")

@@ -121,11 +121,15 @@ def _look_at_parts(layout: Layout) -> list[Finding]:
     findings: list[Finding] = []
     for name, part in status.parts.items():
         if part.state is PartState.READY:
-            findings.append(Finding(part.title, Verdict.GOOD, f"{part.title} runs; restarts so far: {part.restarts}."))
+            findings.append(Finding(part.title, Verdict.GOOD, f"{part.title} is ready{_restarts_text(part.restarts)}."))
             continue
         message = f"{part.title} is {part.state}. {part.reason}".strip()
         findings.append(Finding(part.title, Verdict.BAD, message, f"Read {layout.log_file(name)}."))
     return findings
+
+
+def _restarts_text(restarts: int) -> str:
+    return f", restarted {restarts} time{'' if restarts == 1 else 's'} since `towline up`" if restarts else ""
 
 
 def _look_at_own_ports(layout: Layout, installation: Installation) -> list[Finding]:
