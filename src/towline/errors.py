@@ -99,6 +99,13 @@ class Unavailable(TowlineError):
     hint = "Run `towline doctor`; it says which part is down and what to do."
 
 
+class NotInstalled(Unavailable):
+    """A program that Towline needs is not on this machine."""
+
+    retryable = False
+    hint = "Install it, then try again; `towline doctor` looks for everything that is needed."
+
+
 class SourceUnavailable(TowlineError):
     """The code could not be fetched: no such repository, no access, no answer."""
 
@@ -175,6 +182,13 @@ class OrchestratorUnavailable(Unavailable):
     hint = "Check that the Docker daemon runs (`docker info`), then deploy again."
 
 
+class EngineRefused(OrchestratorUnavailable):
+    """Docker answers, but could not do what it was asked; asking again would not help."""
+
+    retryable = False
+    hint = "Read what Docker says; its own log (`journalctl -u docker`) says more."
+
+
 class RouterUnavailable(Unavailable):
     """Traefik does not answer or did not take over the routes in time."""
 
@@ -220,7 +234,7 @@ class KeyMismatch(Unavailable):
 
 
 class RepeatedlyInterrupted(TowlineError):
-    """The worker died several times while it ran this deployment."""
+    """The worker died, or lost what it needs, several times while it ran this deployment."""
 
     hint = "Look at the worker's log for what ended it; then deploy again."
 

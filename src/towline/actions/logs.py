@@ -78,7 +78,8 @@ class LogWriter:
         """Return once every line written so far is stored and sent; gives up after ten seconds."""
         self._hurry.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._lines.join(), _CLOSE_SECONDS)
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._lines.join()
         self._hurry.clear()
 
     async def _close(self) -> None:
@@ -97,7 +98,8 @@ class LogWriter:
             if first is None:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _FLUSH_SECONDS)
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._hurry.wait()
             entries = [first]
             is_closing = self._take(entries)
             await self._store_at_last(entries)

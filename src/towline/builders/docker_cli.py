@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from towline.errors import TowlineError, Unavailable
+from towline.errors import NotInstalled, TowlineError, Unavailable
 from towline.infra.processes import run_process
 
 _PROBE_SECONDS = 15.0
@@ -86,7 +86,7 @@ def has_client_proxies() -> bool:
 
 async def _probe_all(candidates: Sequence[str], docker_host: str) -> DockerCli:
     if not candidates:
-        raise Unavailable("No docker program was found in PATH.", hint="Install Docker (Debian: docker.io).")
+        raise NotInstalled("No docker program was found in PATH.", hint="Install Docker (Debian: docker.io).")
     refusals: list[str] = []
     for path in candidates:
         found = await _probe(path, docker_host)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.errors import TimedOut, Unavailable
+from towline.errors import NotInstalled, TimedOut
 
 _LINE_LIMIT = 64 * 1024
 _KILL_AFTER_SECONDS = 2.0
@@ -35,7 +35,7 @@ async def child_process(
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Start a child in its own process group, standard error joined to its output; its group is dead on leaving.
 
-    `environment` is the whole environment of the child (None: this process's own). Raises Unavailable when the
+    `environment` is the whole environment of the child (None: this process's own). Raises NotInstalled when the
     program is not installed.
     """
     try:
@@ -50,7 +50,7 @@ async def child_process(
             limit=_LINE_LIMIT,
         )
     except FileNotFoundError as error:
-        raise Unavailable(f"The program {arguments[0]!r} is not installed.") from error
+        raise NotInstalled(f"The program {arguments[0]!r} is not installed.") from error
     try:
         yield process
     finally:
@@ -115,7 +115,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _KILL_AFTER_SECONDS)
+            async with asyncio.timeout(_KILL_AFTER_SECONDS):
+                await process.wait()
     _signal_group(process.pid, signal.SIGKILL)
     await _drain(process)
     await process.wait()

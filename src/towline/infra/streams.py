@@ -15,6 +15,7 @@ from valkey.exceptions import ValkeyError
 _log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.25
 _CONFIRM_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
 _QUEUE_LIMIT = 1024
 
 
@@ -41,10 +42,10 @@ class _Redis(Protocol):
     def pipeline(self, *, transaction: bool) -> AbstractAsyncContextManager[_Pipeline]: ...
 
 
-def _connect(url: str, *, socket_timeout: float | None) -> _Redis:
+def _connect(url: str) -> _Redis:
+    """A client without time limits of its own, which on Python 3.11 may swallow a cancel (`asyncio.wait_for`)."""
     client = cast("Any", Valkey)
-    retry = Retry(NoBackoff(), 1)
-    return client.from_url(url, retry=retry, socket_timeout=socket_timeout, socket_connect_timeout=2)
+    return client.from_url(url, retry=Retry(NoBackoff(), 1), socket_timeout=None, socket_connect_timeout=2)
 
 
 class Subscription:
@@ -66,7 +67,8 @@ class Subscription:
         if self.is_lagged and self._queue.empty():
             return None
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._queue.get(), timeout)
+            async with asyncio.timeout(timeout):
+                return await self._queue.get()
         return None
 
     def catch_up(self) -> None:
@@ -83,8 +85,8 @@ class Streams:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = _connect(url, socket_timeout=5)
-        self._listener_redis = _connect(url, socket_timeout=None)
+        self._redis = _connect(url)
+        self._listener_redis = _connect(url)
         self._subscribers: dict[str, set[Subscription]] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._pubsub: _PubSub | None = None
@@ -93,7 +95,8 @@ class Streams:
     async def publish(self, channel: str, message: bytes) -> bool:
         """Send a message; False when Redis does not answer (the readers' own look at the database then serves)."""
         try:
-            await self._redis.publish(channel, message)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._redis.publish(channel, message)
         except (ValkeyError, OSError):
             return False
         return True
@@ -101,7 +104,7 @@ class Streams:
     async def publish_many(self, channel: str, messages: list[bytes]) -> bool:
         """Send several messages in one round trip."""
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._redis.pipeline(transaction=False) as pipe:
                 for message in messages:
                     pipe.publish(channel, message)
                 await pipe.execute()
@@ -124,7 +127,8 @@ class Streams:
     async def ping(self) -> bool:
         """Whether Redis answers."""
         try:
-            return bool(await self._redis.ping())
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return bool(await self._redis.ping())
         except (ValkeyError, OSError):
             return False
 
@@ -147,7 +151,8 @@ class Streams:
             with contextlib.suppress(ValkeyError, OSError):
                 await self._pubsub.subscribe(channel)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(confirmed.wait(), _CONFIRM_SECONDS)
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                await confirmed.wait()
 
     async def _drop(self, channel: str, subscription: Subscription) -> None:
         readers = self._subscribers.get(channel, set())
@@ -160,11 +165,14 @@ class Streams:
                 await self._pubsub.unsubscribe(channel)
 
     async def _listen(self) -> None:
+        is_told = False
         while True:
             try:
                 await self._receive()
             except (ValkeyError, OSError) as error:
-                _log.warning("The connection to Redis was lost: %s", error)
+                if self._pubsub is not None or not is_told:
+                    _log.warning("The connection to Redis was lost: %s", error)
+                is_told = True
             self._pubsub = None
             self._mark_all_lagged()
             await asyncio.sleep(_RECONNECT_SECONDS)

@@ -155,7 +155,8 @@ class LiveHub:
 
     async def _wait_until_ready(self) -> None:
         try:
-            await asyncio.wait_for(self._is_ready.wait(), _START_SECONDS)
+            async with asyncio.timeout(_START_SECONDS):
+                await self._is_ready.wait()
         except TimeoutError as error:
             raise Unavailable("PostgreSQL does not answer.") from error
 
