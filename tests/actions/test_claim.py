@@ -28,8 +28,11 @@ async def interrupt_in(world: World, step: Step) -> Deployment:
     """A deployment whose worker died (as by kill -9: nothing is cleaned up) in a step."""
     claimed = await claim_next(world.platform)
     assert claimed is not None
-    job = asyncio.create_task(run_deployment(world.platform, claimed, {}))
-    await world.wait_for_step(claimed.id, step)
+    register: dict[str, Attempt] = {}
+    job = asyncio.create_task(run_deployment(world.platform, claimed, register))
+    while claimed.id not in register or register[claimed.id].deployment.step != step:
+        assert not job.done(), f"ended before it was in {step}"
+        await asyncio.sleep(0)
     job.cancel()
     await asyncio.wait([job])
     await expire_lease(world, claimed)

@@ -63,7 +63,8 @@ async def test_commands_left_by_a_killed_process_are_found_again(docker_bench: B
     await wait_until(is_running)
     remove = docker_bench.orchestrator.remove_commands
     assert await remove(except_deployments={spec.deployment_id}) == 0
-    assert await remove(except_deployments=()) == 1
+    assert await remove(of_deployment="dep_other") == 0
+    assert await remove(of_deployment=spec.deployment_id) == 1
     await asyncio.wait([task])
     assert await count_containers(docker_bench) == 0
 

@@ -11,6 +11,7 @@ import pytest
 from towline.errors import (
     Conflict,
     DiskFull,
+    EngineRefused,
     ImageNotFound,
     InvalidInput,
     NotFound,
@@ -139,7 +140,7 @@ def test_the_docker_host_is_found(tmp_path: Path) -> None:
         (409, "removal of container x is already in progress", Conflict),
         (400, "Minimum memory limit allowed is 6MB", InvalidInput),
         (500, "mkdir /var/lib/docker/x: no space left on device", DiskFull),
-        (500, "something else", OrchestratorUnavailable),
+        (500, "something else", EngineRefused),
     ],
 )
 def test_refusals_become_towlines_errors(status: int, message: str, kind: type[TowlineError]) -> None:

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """A workload's release and what the engine has of the workload."""
+    """A workload's release and what the engine has of the workload; `routed` get requests at the address they have."""
 
     job: Job
     release: Release | None
@@ -50,6 +50,22 @@ class _Live:
     def settings(self) -> RunSettings:
         return run_settings(self.release.run if self.release is not None else {})
 
+    @property
+    def strays(self) -> list[Instance]:
+        """Instances of other releases, and those that were made but never started by a process that was killed."""
+        wanted = self.job.workload.release_id
+        return [item for item in self.instances if item.release_id != wanted or _is_stillborn(item)]
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the engine itself is about to start an instance again."""
+        return any(not _is_stillborn(item) for item in self.mine(InstanceState.STARTING))
+
+    @property
+    def by_usefulness(self) -> list[Instance]:
+        """Running instances of the wanted release: those that get requests first, then the oldest."""
+        return sorted(self.mine(InstanceState.RUNNING), key=lambda item: (item.id not in self.routed, item.id))
+
     def mine(self, state: InstanceState) -> list[Instance]:
         """Instances of the wanted release in a state, oldest first."""
         return [
@@ -57,33 +73,37 @@ class _Live:
         ]
 
 
+def _is_stillborn(instance: Instance) -> bool:
+    return instance.state is InstanceState.STARTING and instance.started_at is None
+
+
 async def reconcile_all(platform: Platform) -> None:
     """Look at everything once: converge what differs, remove what no row knows."""
-    instances = await platform.orchestrator.list_instances()
     by_workload: dict[str, list[Instance]] = {}
-    for instance in instances:
+    for instance in await platform.orchestrator.list_instances():
         by_workload.setdefault(instance.workload_id, []).append(instance)
     async with platform.database.transaction() as work:
-        rows = (
-            await work.session.execute(select(Workload.id, Workload.replicas, Workload.wanted, Workload.release_id))
-        ).all()
-        routed = frozenset(await work.session.scalars(select(InstanceRow.id).where(InstanceRow.is_routed)))
+        workloads = {workload.id: workload for workload in await work.session.scalars(select(Workload))}
+        rows = (await work.session.scalars(select(InstanceRow))).all()
         open_deployments = list(await work.session.scalars(select(Deployment.id).where(Deployment.status.in_(RUNNING))))
     await platform.orchestrator.remove_commands(except_deployments=open_deployments)
-    known = {workload_id for workload_id, *_ in rows}
     for workload_id, found in by_workload.items():
-        if workload_id not in known:
+        if workload_id not in workloads:
             await _remove(platform, found)
-    for workload_id, replicas, wanted, release_id in rows:
-        found = by_workload.get(workload_id, [])
-        count = replicas if wanted == "running" and release_id is not None else 0
-        is_right = len(found) == count and all(
-            item.state is InstanceState.RUNNING and item.release_id == release_id and item.id in routed
-            for item in found
-        )
-        if not is_right:
+    for workload_id, workload in workloads.items():
+        mine = [row for row in rows if row.workload_id == workload_id]
+        if not _is_right(workload, by_workload.get(workload_id, []), mine):
             await reconcile_quietly(platform, workload_id)
     await remove_deleted(platform, running_workloads=by_workload)
+
+
+def _is_right(workload: Workload, instances: Sequence[Instance], rows: Sequence[InstanceRow]) -> bool:
+    """Whether just the wanted instances run, and each gets requests at the address it has."""
+    seen = {(item.id, item.address, item.release_id, item.state is InstanceState.RUNNING) for item in instances}
+    kept = {(row.id, row.address, row.release_id, row.is_routed) for row in rows}
+    count = workload.replicas if workload.wanted == "running" and workload.release_id is not None else 0
+    is_wanted = all(is_serving and release_id == workload.release_id for _, _, release_id, is_serving in seen)
+    return seen == kept and len(seen) == count and is_wanted
 
 
 async def reconcile_quietly(platform: Platform, workload_id: str) -> None:
@@ -131,19 +151,18 @@ async def _converge(platform: Platform, workload_id: str) -> None:
     live = await _look(platform, workload_id)
     if live is None:
         return None
+    await _correct_rows(platform, live)
     if not live.is_wanted:
         return await _take_down(platform, live, live.instances)
-    await _forget_lost(platform, live)
-    strays = [item for item in live.instances if item.release_id != live.job.workload.release_id]
-    await _take_down(platform, live, strays)
-    await _route_again(platform, live)
-    running = live.mine(InstanceState.RUNNING)
-    surplus = len(running) - live.job.workload.replicas
-    if surplus > 0:
-        newest = sorted(running, key=lambda item: item.id)[-surplus:]
-        await _take_down(platform, live, newest)
-    if surplus < 0 and not live.mine(InstanceState.STARTING):
-        await _bring_up(platform, live, -surplus)
+    await _take_down(platform, live, live.strays)
+    running = live.by_usefulness
+    missing = live.job.workload.replicas - len(running)
+    await _take_down(platform, live, running[live.job.workload.replicas :])
+    await _route_again(platform, live, running[: live.job.workload.replicas])
+    if missing <= 0:
+        await _remove(platform, live.mine(InstanceState.EXITED))
+    elif not live.is_starting:
+        await _bring_up(platform, live, missing)
     return None
 
 
@@ -154,19 +173,26 @@ async def _look(platform: Platform, workload_id: str) -> _Live | None:
             return None
         job = await load_job(work, workload_id)
         release = await work.session.get(Release, job.workload.release_id) if job.workload.release_id else None
-        routed = select(InstanceRow.id).where(InstanceRow.workload_id == workload_id, InstanceRow.is_routed)
-        routed_ids = frozenset(await work.session.scalars(routed))
+        query = select(InstanceRow).where(InstanceRow.workload_id == workload_id, InstanceRow.is_routed)
+        routed = {(row.id, row.address) for row in await work.session.scalars(query)}
     status = await platform.orchestrator.get_status(workload_id)
-    return _Live(job, release, status.instances, routed_ids)
+    served = frozenset(item.id for item in status.instances if (item.id, item.address) in routed)
+    return _Live(job, release, status.instances, served)
 
 
-async def _forget_lost(platform: Platform, live: _Live) -> None:
-    """Delete the rows of instances that the engine no longer has, and route away from their addresses."""
-    found = [item.id for item in live.instances]
-    lost = (InstanceRow.workload_id == live.job.workload.id) & InstanceRow.id.not_in(found)
+async def _correct_rows(platform: Platform, live: _Live) -> None:
+    """Route away from instances that the engine no longer has, or has elsewhere; forget those that are gone.
+
+    After a restart of the engine each instance may have the address that another one had before.
+    """
+    mine = InstanceRow.workload_id == live.job.workload.id
+    is_lost = InstanceRow.id.not_in([item.id for item in live.instances])
     async with platform.database.transaction() as work:
-        ids = (await work.session.scalars(delete(InstanceRow).where(lost).returning(InstanceRow.id))).all()
-    if live.routed.intersection(ids):
+        lost = await work.session.scalars(delete(InstanceRow).where(mine, is_lost).returning(InstanceRow.is_routed))
+        is_stale = InstanceRow.is_routed & InstanceRow.id.not_in(live.routed)
+        statement = update(InstanceRow).where(mine, is_stale).values(is_routed=False).returning(InstanceRow.id)
+        is_changed = any(lost.all()) or bool((await work.session.scalars(statement)).all())
+    if is_changed:
         await publish_environment(platform, live.job.environment.id)
 
 
@@ -200,9 +226,9 @@ async def _remove(platform: Platform, instances: Sequence[Instance], *, grace_se
             await work.session.execute(delete(InstanceRow).where(InstanceRow.id.in_([item.id for item in instances])))
 
 
-async def _route_again(platform: Platform, live: _Live) -> None:
+async def _route_again(platform: Platform, live: _Live, instances: Sequence[Instance]) -> None:
     """Instances that run but get no requests (they died and came back) are probed, then routed at their address."""
-    waiting = [item for item in live.mine(InstanceState.RUNNING) if item.id not in live.routed]
+    waiting = [item for item in instances if item.id not in live.routed]
     if not waiting or live.release is None:
         return
     async with platform.database.transaction() as work:

@@ -5,14 +5,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from towline.builders.progress import Progress
-from towline.errors import BuildFailed, DiskFull, ImageNotFound, OutOfMemory, TimedOut, TowlineError, Unavailable
+from towline.errors import (
+    BuildFailed,
+    DiskFull,
+    ImageNotFound,
+    OrchestratorUnavailable,
+    OutOfMemory,
+    TimedOut,
+    TowlineError,
+)
 
 _METADATA: Final = re.compile(r"\[(?:\S+ )?internal\] load metadata for (\S+)")
 _SYNTAX: Final = re.compile(r"resolve image config for (?:docker-image://)?(\S+)")
 _EXIT_CODE: Final = re.compile(r"exit code: (\d+)")
 _KILLED: Final = 137
 _OFFLINE: Final = ("no such host", "connection refused", "i/o timeout", "network is unreachable", "tls handshake")
-_NO_DAEMON: Final = ("cannot connect to the docker daemon", "error during connect")
+_LOST: Final = (
+    *("cannot connect to the docker daemon", "error during connect", "unexpected eof"),
+    *("code = unavailable", "connection reset by peer", "broken pipe"),
+)
+"""How the client ends when the daemon is not there or went away; no step has failed then."""
 
 
 def build_failure(
@@ -22,6 +34,8 @@ def build_failure(
     step, error = progress.failed_step, progress.error or _last_line(tail)
     code = _EXIT_CODE.search(error)
     everything = "\n".join([error, *progress.last_output]).lower()
+    if not step and any(sign in _last_line(tail).lower() for sign in _LOST):
+        return OrchestratorUnavailable("Docker does not answer, so nothing can be built.")
     if is_out_of_memory or (code and int(code[1]) == _KILLED):
         return OutOfMemory(
             f"The build step {_shown(step)} was killed because it used more than the {memory_bytes // 2**20} MB"
@@ -29,8 +43,6 @@ def build_failure(
         )
     if "no space left on device" in everything:
         return DiskFull(f"The build step {_shown(step)} found no space left on the disk.")
-    if any(sign in everything for sign in _NO_DAEMON):
-        return Unavailable("The Docker daemon does not answer, so nothing can be built.")
     return _image_failure(step, error) or _step_failure(progress, error, code=code and code[1], exit_code=exit_code)
 
 

@@ -110,8 +110,10 @@ class Orchestrator(ABC):
         """
 
     @abstractmethod
-    async def remove_commands(self, *, except_deployments: Collection[str]) -> int:
-        """Remove what `run_command` of a killed process left behind, but for these deployments; how many there were."""
+    async def remove_commands(
+        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
+    ) -> int:
+        """Remove what `run_command` of a killed process left behind, of one deployment or of all but some; how many."""
 
     @abstractmethod
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:

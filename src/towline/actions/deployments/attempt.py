@@ -22,6 +22,7 @@ from towline.values import DeploymentStatus, Step
 
 RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
 _BUILDING_STEPS = frozenset({Step.WAIT, Step.FETCH, Step.BUILD})
+_RETRY_SECONDS = 0.25
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -86,9 +87,14 @@ class Attempt:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Renew the lease no longer."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait([keeper])
 
     async def run(self, steps: Coroutine[Any, Any, T]) -> T:
         """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
@@ -145,6 +151,18 @@ class Attempt:
         if is_told:
             emit_progress(self.platform, work, row)
 
+    async def hand_back(self, *, after: timedelta, reason: str) -> None:
+        """Let the next attempt begin after a while; tried until the database takes it, or the lease is over anyway."""
+        await self._let_go()
+        ends_at = utc_now() + self.platform.settings.lease
+        while utc_now() < ends_at:
+            try:
+                await self.record(lease_until=utc_now() + after, queue_reason=self.log.masker.mask(reason))
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
     async def finish(self, status: DeploymentStatus, *, error: TowlineError | None = None) -> None:
         """Write the end, behind the last line of the log; the reason is masked like every line."""
         await self.log.flush()
@@ -180,7 +198,8 @@ class Attempt:
         renewed_at = utc_now()
         while not self.is_fence_lost:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudge.wait(), lease.total_seconds() / 3)
+                async with asyncio.timeout(lease.total_seconds() / 3):
+                    await self._nudge.wait()
             self._nudge.clear()
             renewed_at = await self._renew(renewed_at, lease)
             if self._job is not None and (self.is_cancelled or self.is_fence_lost):

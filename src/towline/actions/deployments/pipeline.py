@@ -1,27 +1,39 @@
 """The pipeline: one claimed deployment from its claim to its end, whatever happens."""
 
 import asyncio
+import contextlib
 import logging
+from datetime import timedelta
 
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job, load_job
 from towline.actions.deployments.make import make_release
 from towline.actions.deployments.resume import resume_switched
-from towline.actions.deployments.rollout import mark_routed, prepare, remove_instances, roll_out
+from towline.actions.deployments.rollout import go_back, mark_routed, prepare, remove_instances, roll_out
 from towline.actions.environments import ensure_network
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
-from towline.errors import Cancelled, FenceLost, RepeatedlyInterrupted, TowlineError, Unavailable, UnexpectedError
+from towline.errors import (
+    Cancelled,
+    FenceLost,
+    RepeatedlyInterrupted,
+    RouterUnavailable,
+    TowlineError,
+    Unavailable,
+    UnexpectedError,
+)
 from towline.models.deployments import Deployment
 from towline.values import DeploymentStatus, InstanceState
 
 _MOST_ATTEMPTS = 6
+_LONGEST_PAUSE_SECONDS = 16
 _log = logging.getLogger(__name__)
 
 
 async def run_deployment(platform: Platform, deployment: Deployment, register: "dict[str, Attempt]") -> None:
     """Run a claimed deployment to its end; `register` holds it meanwhile, so that it can be nudged."""
+    pause = timedelta()
     async with (
         LogWriter(platform, deployment.id, project_id=deployment.project_id) as log,
         Attempt(platform, deployment, log) as attempt,
@@ -31,8 +43,30 @@ async def run_deployment(platform: Platform, deployment: Deployment, register: "
             await _run_to_its_end(attempt)
         except FenceLost as error:
             _log.info("%s", error)
+        except Unavailable as error:
+            pause = await _hand_back(attempt, error)
         finally:
             register.pop(deployment.id, None)
+    if pause:
+        await asyncio.sleep(pause.total_seconds())
+        await platform.bell.ring("deployments")
+
+
+async def _hand_back(attempt: Attempt, error: Unavailable) -> timedelta:
+    """Leave the deployment to its next attempt, which begins after the returned pause."""
+    pause = timedelta(seconds=min(2 ** (attempt.deployment.attempt - 1), _LONGEST_PAUSE_SECONDS))
+    _log.warning("Deployment %s goes on in %g s: %s", attempt.deployment.id, pause.total_seconds(), error)
+    reason = f"{error.message} Trying again in {pause.total_seconds():g} s."
+    await attempt.log.write(reason, level="warning")
+    with contextlib.suppress(FenceLost):
+        await attempt.hand_back(after=pause, reason=reason)
+    return pause
+
+
+def _is_passing(attempt: Attempt, error: TowlineError) -> bool:
+    """Whether PostgreSQL or Docker was lost and may be back soon; the router has had its tries already."""
+    is_lost = isinstance(error, Unavailable) and not isinstance(error, RouterUnavailable) and error.retryable
+    return is_lost and attempt.deployment.attempt < _MOST_ATTEMPTS
 
 
 async def _run_to_its_end(attempt: Attempt) -> None:
@@ -46,6 +80,8 @@ async def _run_to_its_end(attempt: Attempt) -> None:
         await attempt.log.write(error.message, level="warning")
         await _end_badly(attempt, job, error, status=attempt.cancel_status)
     except TowlineError as error:
+        if _is_passing(attempt, error):
+            raise
         await _explain(attempt, error)
         await _end_badly(attempt, job, error)
     except Exception as error:
@@ -57,10 +93,10 @@ async def _run_to_its_end(attempt: Attempt) -> None:
 
 async def _steps(attempt: Attempt, job: Job) -> None:
     if attempt.deployment.attempt > 1:
-        await attempt.log.write(f"Attempt {attempt.deployment.attempt}: the worker was interrupted before.")
+        await attempt.log.write(f"Attempt {attempt.deployment.attempt}: the one before was interrupted.")
     if attempt.deployment.attempt > _MOST_ATTEMPTS:
         raise RepeatedlyInterrupted(
-            f"The worker died {_MOST_ATTEMPTS} times during the step {attempt.deployment.step}."
+            f"The deployment was interrupted {_MOST_ATTEMPTS} times, at last in the step {attempt.deployment.step}."
         )
     release = await make_release(attempt, job)
     await ensure_network(attempt.platform, job.environment, job.project)
@@ -94,11 +130,14 @@ async def _end_badly(
 async def _put_back(attempt: Attempt, job: Job) -> None:
     orchestrator = attempt.platform.orchestrator
     status = await orchestrator.get_status(job.workload.id)
+    if attempt.deployment.switched_at is not None:
+        await go_back(attempt, job)
     is_switched = attempt.deployment.switched_at is not None
     new = [item for item in status.instances if item.deployment_id == attempt.deployment.id and not is_switched]
     await remove_instances(attempt, new)
     stopped = [item for item in status.instances if item not in new and item.state is InstanceState.EXITED]
-    mine = [item for item in stopped if item.release_id == job.workload.release_id]
+    kept = attempt.deployment.previous_release_id or job.workload.release_id
+    mine = [item for item in stopped if item.release_id == kept]
     started = await asyncio.gather(*(orchestrator.start(item) for item in mine))
     if started:
         async with attempt.platform.database.transaction() as work:

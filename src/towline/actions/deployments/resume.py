@@ -1,10 +1,9 @@
-"""Resuming a deployment whose worker died after the decision to switch: it goes forward, or back when it cannot."""
+"""Resuming a deployment that was interrupted after the decision to switch: it goes forward."""
 
 from sqlalchemy import select
 
-from towline.actions.deployments.rollout import Rollout, retire, switch, undo_switch
+from towline.actions.deployments.rollout import Rollout, retire, switch
 from towline.actions.probing import Prober
-from towline.errors import TowlineError
 from towline.models.services import Instance as InstanceRow
 from towline.values import Instance, InstanceState
 
@@ -12,20 +11,15 @@ from towline.values import Instance, InstanceState
 async def resume_switched(rollout: Rollout) -> None:
     """Bring the decided release to its wanted number of healthy instances, switch, retire the rest.
 
-    When the release cannot be made healthy and the old instances still run, requests go back to those.
+    Told apart by deployment, since a restart puts the same release live again.
     """
     attempt, platform = rollout.attempt, rollout.attempt.platform
     status = await platform.orchestrator.get_status(rollout.job.workload.id)
-    mine = [item for item in status.instances if item.release_id == rollout.release.id]
+    mine = [item for item in status.instances if item.deployment_id == attempt.deployment.id]
     rollout.old = [item for item in status.instances if item not in mine]
     rollout.port = await _known_port(rollout)
-    try:
-        rollout.started = await _make_whole(rollout, mine)
-    except TowlineError:
-        if any(item.state is InstanceState.RUNNING for item in rollout.old):
-            await undo_switch(rollout)
-        raise
-    gone = [item for item in mine if item.state is InstanceState.EXITED]
+    rollout.started = await _make_whole(rollout, mine)
+    gone = [item for item in mine if item.state is not InstanceState.RUNNING]
     await switch(rollout, retiring=rollout.old)
     await retire(rollout, [*rollout.old, *gone])
     await attempt.log.write("Done.")

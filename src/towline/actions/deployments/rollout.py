@@ -1,6 +1,7 @@
 """The rollout: start beside the old, wait for health, switch, drain, retire; nothing is switched before health."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,14 @@ from towline.actions.draining import wait_until_drained
 from towline.actions.probing import Prober, Target
 from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
-from towline.errors import Cancelled, OutOfMemory, RouterUnavailable, TowlineError, Unhealthy
+from towline.errors import (
+    Cancelled,
+    OrchestratorUnavailable,
+    OutOfMemory,
+    RouterUnavailable,
+    TowlineError,
+    Unhealthy,
+)
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
@@ -69,6 +77,8 @@ async def prepare(attempt: Attempt, job: Job, release: Release) -> Rollout:
     if attempt.deployment.switched_at is None:
         leftovers = [item for item in status.instances if item.deployment_id == attempt.deployment.id]
         await remove_instances(attempt, leftovers)
+        if attempt.deployment.attempt > 1:
+            await platform.orchestrator.remove_commands(of_deployment=attempt.deployment.id)
         rollout.old = [item for item in status.instances if item not in leftovers]
     return rollout
 
@@ -166,7 +176,7 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     try:
         await _publish_persistently(rollout)
     except RouterUnavailable:
-        await undo_switch(rollout)
+        await _undo_switch(attempt, rollout.job)
         raise
 
 
@@ -229,19 +239,32 @@ async def _publish_persistently(rollout: Rollout) -> None:
             return
 
 
-async def undo_switch(rollout: Rollout) -> None:
-    """Put rows and routes back to the release that served before; the new instances get no more requests."""
-    attempt = rollout.attempt
-    previous = attempt.deployment.previous_release_id
+async def go_back(attempt: Attempt, job: Job) -> None:
+    """Undo the switch of a failed deployment whose release does not serve in full while old instances are still there.
+
+    Done when all new instances serve, or nothing is left to go back to.
+    """
+    query = select(InstanceRow.deployment_id, InstanceRow.is_routed).where(InstanceRow.workload_id == job.workload.id)
     async with attempt.platform.database.transaction() as work:
-        workload_id = rollout.job.workload.id
-        await work.session.execute(update(Workload).where(Workload.id == workload_id).values(release_id=previous))
-        new = InstanceRow.deployment_id == attempt.deployment.id
-        await work.session.execute(update(InstanceRow).where(new).values(is_routed=False))
-        old_ids = [item.id for item in rollout.old]
-        await work.session.execute(update(InstanceRow).where(InstanceRow.id.in_(old_ids)).values(is_routed=True))
+        rows = (await work.session.execute(query)).all()
+    serving = [row for row in rows if row.deployment_id == attempt.deployment.id and row.is_routed]
+    has_old = any(row.deployment_id != attempt.deployment.id for row in rows)
+    if has_old and len(serving) < job.workload.replicas:
+        await _undo_switch(attempt, job)
+        with contextlib.suppress(RouterUnavailable):
+            await publish_environment(attempt.platform, job.environment.id)
+
+
+async def _undo_switch(attempt: Attempt, job: Job) -> None:
+    """Put rows and routes back to the release that served before; the new instances get no more requests."""
+    previous = attempt.deployment.previous_release_id
+    mine = InstanceRow.workload_id == job.workload.id
+    is_new = InstanceRow.deployment_id == attempt.deployment.id
+    async with attempt.platform.database.transaction() as work:
+        await work.session.execute(update(Workload).where(Workload.id == job.workload.id).values(release_id=previous))
+        await work.session.execute(update(InstanceRow).where(mine).values(is_routed=~is_new))
         await attempt.write(work, is_told=False, switched_at=None)
-    await publish_environment(attempt.platform, rollout.job.environment.id, confirm=False)
+    await publish_environment(attempt.platform, job.environment.id, confirm=False)
 
 
 async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
@@ -257,7 +280,10 @@ async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
                 f"{still_open} old instances still had open requests when they were stopped.", level="warning"
             )
     await attempt.record(is_told=False)
-    await remove_instances(attempt, instances, grace_seconds=rollout.spec.stop_grace.total_seconds())
+    try:
+        await remove_instances(attempt, instances, grace_seconds=rollout.spec.stop_grace.total_seconds())
+    except OrchestratorUnavailable as error:
+        await attempt.log.write(f"{error.message} The old instances are left to reconciliation.", level="warning")
 
 
 async def remove_instances(

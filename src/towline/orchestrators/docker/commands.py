@@ -54,9 +54,12 @@ async def run_command(
         ) from error
 
 
-async def remove_commands(engine: Engine, *, installation_id: str, except_deployments: Collection[str]) -> int:
-    """Remove command containers whose deployment is not among those given; how many there were."""
-    rows = await list_containers(engine, [f"{OWNER_LABEL}={installation_id}", COMMAND_LABEL])
+async def remove_commands(
+    engine: Engine, *, installation_id: str, except_deployments: Collection[str], of_deployment: str | None
+) -> int:
+    """Remove command containers of one deployment, or of all that are not among those given; how many there were."""
+    place = [] if of_deployment is None else [f"{DEPLOYMENT_LABEL}={of_deployment}"]
+    rows = await list_containers(engine, [f"{OWNER_LABEL}={installation_id}", COMMAND_LABEL, *place])
     strays = [row["Id"] for row in rows if row["Labels"].get(DEPLOYMENT_LABEL) not in except_deployments]
     await asyncio.gather(*(remove_container(engine, engine_id) for engine_id in strays))
     return len(strays)

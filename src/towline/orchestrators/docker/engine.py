@@ -15,6 +15,7 @@ from aiodocker import Docker, DockerError
 from towline.errors import (
     Conflict,
     DiskFull,
+    EngineRefused,
     ImageNotFound,
     InvalidInput,
     NotFound,
@@ -182,7 +183,7 @@ def engine_error(status: int, message: str) -> TowlineError:
     if status == 400:
         is_command = "executable file not found" in lowered or "exec:" in lowered
         return InvalidInput(text, field="command" if is_command else None)
-    return OrchestratorUnavailable(text)
+    return EngineRefused(text)
 
 
 def _message(answer: str) -> str:

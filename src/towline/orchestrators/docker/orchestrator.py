@@ -92,9 +92,14 @@ class DockerOrchestrator(Orchestrator):
             report=report,
         )
 
-    async def remove_commands(self, *, except_deployments: Collection[str]) -> int:
+    async def remove_commands(
+        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
+    ) -> int:
         return await commands.remove_commands(
-            self._engine, installation_id=self._installation_id, except_deployments=except_deployments
+            self._engine,
+            installation_id=self._installation_id,
+            except_deployments=except_deployments,
+            of_deployment=of_deployment,
         )
 
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:

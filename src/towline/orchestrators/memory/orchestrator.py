@@ -185,8 +185,10 @@ class MemoryOrchestrator(Orchestrator):
             await report(line)
         return exit_code
 
-    async def remove_commands(self, *, except_deployments: Collection[str]) -> int:
-        del except_deployments  # commands end with this process
+    async def remove_commands(
+        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
+    ) -> int:
+        del except_deployments, of_deployment  # commands end with this process
         self._check()
         return 0
 
