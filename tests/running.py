@@ -31,6 +31,14 @@ _UP_SECONDS = 180
 _DOWN_SECONDS = 120
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Towline is started: a free HTTP port unless one is given, the system's temporary folder likewise."""
+
+    http_port: int = 0
+    parent: Path | None = None
+
+
 @dataclass
 class RunningTowline:
     """A Towline that runs. `folder` is its data folder; `client` acts as its administrator."""
@@ -133,16 +141,13 @@ def wait_for(find: Callable[[], T | None], *, timeout: float = 30, interval: flo
 
 @contextmanager
 def running_towline(
-    *, base_domain: str = "localhost", http_port: int = 0, parent: Path | None = None, **settings: str
+    place: Place = Place(), /, *, base_domain: str = "localhost", **settings: str
 ) -> Generator[RunningTowline]:
-    """Start Towline with `towline up --empty --detach`, and take it down with everything it made.
-
-    `http_port` 0 takes a free one; `parent` is the folder in which the data folder is made.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="towline-e2e-", dir=parent))
+    """Start Towline with `towline up --empty --detach`, and take it down with everything it made."""
+    folder = Path(tempfile.mkdtemp(prefix="towline-e2e-", dir=place.parent))
     folder.chmod(0o711)
     data, api_key = folder / "data", secrets.token_urlsafe(32)
-    http_port, https_port = http_port or free_port(), free_port()
+    http_port, https_port = place.http_port or free_port(), free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
     environment |= {"TOWLINE_BOOTSTRAP_API_KEY": api_key, "TOWLINE_INTERNAL_PORT": str(free_port()), **settings}
     options = ["--data", str(data), "--port", str(http_port), "--https-port", str(https_port)]

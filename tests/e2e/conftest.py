@@ -30,6 +30,8 @@ def towline(base_image: str) -> Iterator[RunningTowline]:
     """A Towline that runs, with real Docker and Traefik."""
     settings = {
         **QUICK,
+        "TOWLINE_FETCH_MAX_BYTES": "200000000",
+        "TOWLINE_FETCH_MAX_FILES": "2000",
         "TOWLINE_BUILD_MEMORY_BYTES": str(256 * 1024 * 1024),
         "TOWLINE_STATIC_IMAGE": base_image,
         "TOWLINE_STATIC_SERVER": "busybox",

@@ -12,7 +12,7 @@ from tests.e2e.parts import app, docker, failed, host_of, log_of, succeeded
 from tests.e2e.registry import Registry, running_registry
 from tests.e2e.servers import running_postgres, running_redis
 from tests.routing.authority import running_authority
-from tests.running import RunningTowline, free_port, running_towline, wait_for
+from tests.running import Place, RunningTowline, free_port, running_towline, wait_for
 
 from towline.contract.registries import RegistryCreate
 
@@ -41,7 +41,7 @@ def towline(tmp_path_factory: pytest.TempPathFactory, registry: Registry, base_i
             "TOWLINE_ACME_EMAIL": "ops@example.com",
             "TOWLINE_ACME_DIRECTORY_URL": authority.directory_url,
         }
-        running = stack.enter_context(running_towline(http_port=http_port, parent=None, **settings))
+        running = stack.enter_context(running_towline(Place(http_port), **settings))
         running.client.registries.create(
             RegistryCreate(host=registry.address, username=registry.username, password=registry.password)
         )
