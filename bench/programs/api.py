@@ -101,7 +101,7 @@ def measure(run: Run) -> Sequence[Result]:
 
 
 def _measure_speed(run: Run, towline: RunningTowline) -> Sequence[Result]:
-    seconds = 2.0 if run.is_quick else 8.0
+    seconds = 1.5 if run.is_quick else 8.0
     door = _door_of(towline)
     many: dict[str, list[float]] = {}
     single: dict[str, list[float]] = {}
@@ -132,7 +132,7 @@ def _measure_speed(run: Run, towline: RunningTowline) -> Sequence[Result]:
 
 
 def _measure_growth(run: Run, small: RunningTowline, full: RunningTowline) -> Result:
-    size = Size(100, 1000, 100_000, 1_000_000) if run.is_quick else Size(100, 1000, 1_000_000, 10_000_000)
+    size = Size(100, 1000, 20_000, 200_000) if run.is_quick else Size(100, 1000, 1_000_000, 10_000_000)
     for towline, wanted in ((small, size.hundredth()), (full, size)):
         run.tell(f"filling: {wanted.services} services, {wanted.deployments} deployments, {wanted.lines} lines")
         began_at = time.monotonic()
