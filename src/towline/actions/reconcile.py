@@ -52,9 +52,11 @@ class _Live:
 
     @property
     def strays(self) -> list[Instance]:
-        """Instances of other releases, and those that were made but never started by a process that was killed."""
+        """Instances of other releases, and those that cannot serve: never started by a killed process, or cut off."""
         wanted = self.job.workload.release_id
-        return [item for item in self.instances if item.release_id != wanted or _is_stillborn(item)]
+        return [
+            item for item in self.instances if item.release_id != wanted or _is_stillborn(item) or _is_cut_off(item)
+        ]
 
     @property
     def is_starting(self) -> bool:
@@ -64,7 +66,8 @@ class _Live:
     @property
     def by_usefulness(self) -> list[Instance]:
         """Running instances of the wanted release: those that get requests first, then the oldest."""
-        return sorted(self.mine(InstanceState.RUNNING), key=lambda item: (item.id not in self.routed, item.id))
+        connected = [item for item in self.mine(InstanceState.RUNNING) if not _is_cut_off(item)]
+        return sorted(connected, key=lambda item: (item.id not in self.routed, item.id))
 
     def mine(self, state: InstanceState) -> list[Instance]:
         """Instances of the wanted release in a state, oldest first."""
@@ -75,6 +78,11 @@ class _Live:
 
 def _is_stillborn(instance: Instance) -> bool:
     return instance.state is InstanceState.STARTING and instance.started_at is None
+
+
+def _is_cut_off(instance: Instance) -> bool:
+    """Whether someone took the running instance out of its network."""
+    return instance.state is InstanceState.RUNNING and not instance.address
 
 
 async def reconcile_all(platform: Platform) -> None:
