@@ -171,11 +171,11 @@ def running_towline(
     finally:
         down = [*command, "down", "--all", "--data", str(data)]
         subprocess.run(down, env=environment, capture_output=True, timeout=_DOWN_SECONDS, check=False)
-        _remove_what_docker_keeps(data)
+        remove_what_docker_keeps(data)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_what_docker_keeps(data: Path) -> None:
+def remove_what_docker_keeps(data: Path) -> None:
     """Remove this installation's containers, networks, volumes and images, which `down` leaves for the next `up`."""
     try:
         installation_id = json.loads((data / "state.json").read_text())["installation_id"]
