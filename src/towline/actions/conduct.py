@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
 from towline.actions.janitor import clean_up, remove_temporary_folders
@@ -15,6 +13,7 @@ from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.run_logs import RunLogs
 from towline.errors import TowlineError, Unavailable
+from towline.infra.database import check_connection
 from towline.values import InstanceEvent
 
 _LOCK = 7_420_003
@@ -43,7 +42,7 @@ async def _conduct_while_locked(platform: Platform) -> None:
         async def hold() -> None:
             while True:
                 await asyncio.sleep(_HOLD_SECONDS)
-                await connection.execute(text("SELECT 1"))
+                await check_connection(connection)
 
         await _run_roles(platform, hold)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from towline.actions.platform import Platform
 from towline.errors import Unavailable
-from towline.infra.database import Work
+from towline.infra.database import Work, check_connection
 from towline.infra.queue import Ringing
 from towline.models.history import Event
 
@@ -97,7 +97,7 @@ async def _relay_while_locked(platform: Platform) -> None:
         while connection is not None:
             if await relay_once(platform) < _BATCH:
                 await _wait_for_ring(ringing)
-            await connection.execute(text("SELECT 1"))
+            await check_connection(connection)
 
 
 async def _wait_for_ring(ringing: Ringing) -> None:

@@ -1,8 +1,8 @@
 """PostgreSQL: the engine, one transaction as a unit of work, and what to send once it is committed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import orjson
@@ -62,30 +62,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Work]:
         """One transaction: committed on leaving, rolled back on an error; then what `Work` remembered is sent."""
-        try:
+        with _lost_connections_named():
             async with self._sessions() as session, session.begin():
                 work = Work(session)
                 yield work
-        except DBAPIError as error:
-            raise _translated(error) from error
-        except PoolTimeout as error:
-            raise Unavailable("Every connection to PostgreSQL is busy.") from error
-        except (OSError, PendingRollbackError) as error:
-            raise Unavailable("PostgreSQL does not answer.") from error
         await work.send_all()
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[AsyncConnection]:
         """A plain connection in autocommit mode, for locks and bulk reads."""
-        try:
+        with _lost_connections_named():
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
-        except DBAPIError as error:
-            raise _translated(error) from error
-        except PoolTimeout as error:
-            raise Unavailable("Every connection to PostgreSQL is busy.") from error
-        except (OSError, PendingRollbackError) as error:
-            raise Unavailable("PostgreSQL does not answer.") from error
 
     @asynccontextmanager
     async def advisory_lock(self, key: int | str) -> AsyncGenerator[AsyncConnection | None]:
@@ -103,11 +91,17 @@ class Database:
     async def ping(self) -> None:
         """Return when the database answers; Unavailable otherwise."""
         async with self.connection() as connection:
-            await connection.execute(text("SELECT 1"))
+            await check_connection(connection)
 
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def check_connection(connection: AsyncConnection) -> None:
+    """Return when a connection, and with it its locks, still lives; Unavailable otherwise."""
+    with _lost_connections_named():
+        await connection.execute(text("SELECT 1"))
 
 
 async def _unlock(connection: AsyncConnection, number: int) -> None:
@@ -120,6 +114,18 @@ async def _unlock(connection: AsyncConnection, number: int) -> None:
 
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+@contextmanager
+def _lost_connections_named() -> Generator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except PoolTimeout as error:
+        raise Unavailable("Every connection to PostgreSQL is busy.") from error
+    except (OSError, PendingRollbackError) as error:
+        raise Unavailable("PostgreSQL does not answer.") from error
 
 
 def _translated(error: DBAPIError) -> Exception:
