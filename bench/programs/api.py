@@ -48,8 +48,8 @@ _GROWING = (
     f"{_PLACE}/releases?limit=10",
     f"{_PLACE}/health?limit=10",
     f"{_PLACE}/logs?tail=100",
-    f"{_PLACE}/logs?since=500&limit=100",
-    "/api/v1/deployments/dep_00000000000000000000000500/logs",
+    f"{_PLACE}/logs?since=50&limit=100",
+    "/api/v1/deployments/dep_00000000000000000000000050/logs",
     f"/api/v1/audit?limit=10&project={FIRST_PROJECT}",
 )
 _BARE_APP = """
