@@ -234,6 +234,24 @@ async def test_no_traefik_means_unavailable_within_the_timeout_and_the_list_is_k
         await router.remove("env_9")
 
 
+async def test_one_of_several_users_of_a_router_may_leave_without_taking_the_connection_with_it(
+    traefik: RunningTraefik,
+) -> None:
+    router = TraefikRouter(traefik.options)
+    async with router.session():
+        async with router.session():
+            assert await router.ping()
+        assert await router.ping()
+
+
+async def test_drafts_of_dead_processes_are_removed(traefik: RunningTraefik) -> None:
+    folder = traefik.options.routes_dir.with_name("routes.new")
+    folder.mkdir(exist_ok=True)
+    (folder / "env_1.yml.999999999.abcd1234").write_text("{")
+    async with TraefikRouter(traefik.options).session():
+        assert _drafts(traefik) == []
+
+
 def _drafts(traefik: RunningTraefik) -> Sequence[str]:
     folder = traefik.options.routes_dir.with_name("routes.new")
     return [path.name for path in folder.iterdir()]

@@ -14,22 +14,29 @@ _AT_ONCE = 8
 
 
 class TraefikApi:
-    """A connection to Traefik's API; open only between `open` and `close`."""
+    """A connection to Traefik's API, for as long as one of those who opened it has not closed it."""
 
     def __init__(self, url: str, password: str) -> None:
         self._url = url.rstrip("/")
         self._auth = aiohttp.encode_basic_auth(API_USER, password)
         self._session: aiohttp.ClientSession | None = None
+        self._users = 0
 
     def open(self) -> None:
         """Get ready to ask; connections are made when needed."""
+        self._users += 1
+        if self._session is not None:
+            return
         connector = aiohttp.TCPConnector(limit=_AT_ONCE)
         self._session = aiohttp.ClientSession(
             connector=connector, headers={"Authorization": self._auth}, timeout=_TIMEOUT, trust_env=False
         )
 
     async def close(self) -> None:
-        """Drop every connection."""
+        """Drop every connection, once nobody needs them any more."""
+        self._users -= 1
+        if self._users:
+            return
         session, self._session = self._session, None
         if session is not None:
             await session.close()

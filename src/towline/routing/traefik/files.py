@@ -31,13 +31,20 @@ class RouteFiles:
             return False
         with _translated(self.folder / name):
             self._make_folders()
-            draft = self._drafts / f"{name}.{secrets.token_hex(4)}"
+            draft = self._drafts / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
             try:
                 _write(draft, content)
                 draft.replace(self.folder / name)
             finally:
                 draft.unlink(missing_ok=True)
         return True
+
+    def remove_leftovers(self) -> None:
+        """Remove drafts of processes that died before they could put them in place."""
+        with _translated(self._drafts):
+            for draft in self._drafts.glob("*.*.*"):
+                if not Path("/proc", draft.name.split(".")[-2]).exists():
+                    draft.unlink(missing_ok=True)
 
     def find(self, name: str) -> bytes | None:
         """The content of a file, or None when there is no such file."""

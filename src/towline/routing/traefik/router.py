@@ -106,6 +106,7 @@ class TraefikRouter(Router):
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[None]:
         """Hold the connection to Traefik's API; on entering, see that the platform's own routes are there."""
+        await asyncio.to_thread(self._files.remove_leftovers)
         await self._publish_platform()
         self._api.open()
         try:
