@@ -83,6 +83,12 @@ def check_host(value: str, *, field: str = "host") -> str:
     return host
 
 
+def has_authority(host: str, *, email: str, directory_url: str) -> bool:
+    """Whether a certificate is asked for: an e-mail is set, and Let's Encrypt is not asked for what is never public."""
+    is_local = host == "localhost" or host.endswith((".localhost", ".local", ".test", ".internal"))
+    return bool(email) and not (is_local and "letsencrypt.org" in directory_url)
+
+
 def check_path_prefix(value: str, *, field: str = "path_prefix") -> str:
     """Return a normalised path prefix (`/` or `/api`); raise InvalidInput for anything but plain path characters."""
     if value in {"", "/"}:

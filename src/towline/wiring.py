@@ -22,6 +22,7 @@ from towline.infra.database import Database
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
 from towline.infra.streams import Streams
+from towline.names import has_authority
 from towline.orchestrators.docker.orchestrator import DockerOrchestrator
 from towline.routing.base import Router
 from towline.routing.labels import LabelsRouter
@@ -115,7 +116,7 @@ def _router(settings: Settings) -> Router:
         return LabelsRouter()
     folder = settings.routes_dir.parent
     host = settings.effective_platform_host
-    has_certificate = bool(settings.acme_email) and not host.endswith("localhost")
+    has_certificate = has_authority(host, email=settings.acme_email, directory_url=settings.acme_directory_url)
     return TraefikRouter(
         TraefikOptions(
             routes_dir=settings.routes_dir,

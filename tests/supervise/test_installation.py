@@ -9,6 +9,7 @@ import pytest
 from towline.errors import InvalidInput, NotFound
 from towline.supervise.installation import (
     Installation,
+    Ports,
     code_stamp,
     get_installation,
     local_api_key,
@@ -51,6 +52,25 @@ def test_an_updated_checkout_changes_the_fingerprint_and_compiled_files_do_not(t
     assert code_stamp(tmp_path) == before
     (tmp_path / "worker.py").write_text("pass\n")
     assert code_stamp(tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    ("domain", "authority", "url"),
+    [
+        ("apps.example.com", "", "https://towline.apps.example.com:8443"),
+        ("apps.example.test", "", "http://towline.apps.example.test:8080"),
+        ("apps.example.test", "https://127.0.0.1:14000/dir", "https://towline.apps.example.test:8443"),
+        ("localhost", "", "http://towline.localhost:8080"),
+    ],
+)
+def test_the_platform_is_shown_with_tls_where_a_certificate_is_asked_for(domain: str, authority: str, url: str) -> None:
+    settings = {
+        "TOWLINE_BASE_DOMAIN": domain,
+        "TOWLINE_ACME_EMAIL": "you@example.com",
+        "TOWLINE_ACME_DIRECTORY_URL": authority,
+    }
+    installation = Installation("twl1", settings, Ports(http=8080, https=8443, api=1, traefik_api=2, internal=3))
+    assert installation.platform_url == url
 
 
 def test_an_empty_folder_holds_no_installation(folder: Layout) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from towline.actions.platform import Platform
-from towline.actions.routes import route_url
+from towline.actions.routes import certificate_for, route_url
 from towline.actions.schema_version import is_current
 from towline.errors import TowlineError, Unavailable
 from towline.infra.database import Work
@@ -81,8 +81,7 @@ async def get_figures(platform: Platform) -> Figures:
 def platform_url(platform: Platform) -> str:
     """The address of API and dashboard, as a person opens it."""
     host = platform.settings.effective_platform_host
-    has_certificate = bool(platform.settings.acme_email) and not host.endswith("localhost")
-    return route_url(platform, host=host, certificate="acme" if has_certificate else "default")
+    return route_url(platform, host=host, certificate=certificate_for(platform, host))
 
 
 async def _check_redis(platform: Platform) -> None:

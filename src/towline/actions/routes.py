@@ -11,7 +11,7 @@ from towline.errors import Conflict
 from towline.infra.database import Work
 from towline.models.projects import Environment, Project
 from towline.models.services import Instance, Route, Service, Workload
-from towline.names import generated_label, new_id
+from towline.names import generated_label, has_authority, new_id
 from towline.values import EnvironmentKind, Middlewares, ServiceType
 from towline.values import Route as RouteValue
 
@@ -90,11 +90,10 @@ async def rename_generated_routes(platform: Platform, work: Work, condition: Col
 
 
 def certificate_for(platform: Platform, host: str) -> str:
-    """Where a host's certificate comes from: an authority where an e-mail is set and the host can be public."""
-    is_local = host == "localhost" or host.endswith((".localhost", ".local", ".test", ".internal"))
-    has_authority = bool(platform.settings.acme_email)
-    is_public_authority = "letsencrypt.org" in platform.settings.acme_directory_url
-    return "acme" if has_authority and not (is_local and is_public_authority) else "default"
+    """Where a host's certificate comes from when nobody gave one."""
+    settings = platform.settings
+    is_asked_for = has_authority(host, email=settings.acme_email, directory_url=settings.acme_directory_url)
+    return "acme" if is_asked_for else "default"
 
 
 def route_url(platform: Platform, *, host: str, path_prefix: str = "/", certificate: str = "default") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from towline import __version__
 from towline.errors import Conflict, InvalidInput, NotFound
+from towline.names import has_authority
 from towline.supervise.layout import Layout
 from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
 
@@ -60,7 +61,11 @@ class Installation:
     @property
     def platform_url(self) -> str:
         """Address of the API and dashboard as people reach it."""
-        return self.url_of(self.platform_host)
+        host = self.platform_host
+        directory_url = self.settings.get("TOWLINE_ACME_DIRECTORY_URL") or "letsencrypt.org"
+        if not has_authority(host, email=self.settings.get("TOWLINE_ACME_EMAIL", ""), directory_url=directory_url):
+            return self.url_of(host)
+        return f"https://{host}" if self.ports.https == 443 else f"https://{host}:{self.ports.https}"
 
     def url_of(self, host: str) -> str:
         """Plain HTTP address of a host of this installation."""
