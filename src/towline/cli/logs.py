@@ -46,7 +46,7 @@ def logs(
             place = session.target(target, project=project, environment=environment)
             entries = _of_service(session, place, chosen, follow=follow)
         has_any = _print(entries, output=session.output, has_times=timestamps)
-        if not (has_any or chosen or deployment or as_json):
+        if not (has_any or since or grep or deployment or as_json):
             _tell_of_silence()
 
 
