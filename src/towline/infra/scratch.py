@@ -5,6 +5,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -35,8 +36,11 @@ def memory_folder(name: str) -> Path:
 
 
 def remove_leftovers(parent: Path) -> int:
-    """Remove every folder under `parent` that no living process uses; return the bytes freed. Blocks."""
-    if not parent.is_dir():
+    """Remove every folder under `parent` that no living process uses; return the bytes freed. Blocks.
+
+    Nothing when `parent` is not this user's own folder.
+    """
+    if not _is_own_folder(parent):
         return 0
     return sum(_remove_if_unused(entry) for entry in parent.iterdir())
 
@@ -60,8 +64,8 @@ def measure_folder(folder: Path, *, stop_above_bytes: int | None = None) -> tupl
 def _create(parent: Path) -> tuple[Path, int]:
     with disk_errors(f"Making a temporary folder in {parent}"):
         parent.mkdir(parents=True, exist_ok=True, mode=0o711)
-        if parent.stat().st_uid != os.getuid():
-            raise Unavailable(f"{parent} belongs to another user.", hint=f"Remove {parent}, then try again.")
+        if not _is_own_folder(parent):
+            raise Unavailable(f"{parent} is not a folder of this user's.", hint=f"Remove {parent}, then try again.")
         while True:
             folder = parent / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
@@ -69,6 +73,15 @@ def _create(parent: Path) -> tuple[Path, int]:
             # A cleaner may have removed the folder between the two calls.
             if lock is not None and folder.exists():
                 return folder, lock
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Whether it is a folder of this user's, and no link: anybody may put one into a folder that all may write to."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
 def _remove(folder: Path, lock: int) -> None:
