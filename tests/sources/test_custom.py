@@ -101,6 +101,8 @@ def test_image_names_are_accepted(reference: str) -> None:
             "é",
             "a@sha256:" + "F" * 64,
         ),
+        # What would be an image of whichever project that is on the machine already.
+        *("sha256:" + "0" * 64, "0" * 12, "towline-twl0/shop-web:1", "docker.io/towline-twl0/shop-web:1"),
     ],
 )
 def test_other_names_are_refused(reference: str) -> None:

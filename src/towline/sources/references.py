@@ -13,7 +13,8 @@ _REFERENCE = re.compile(
 )
 _LONGEST_NAME = 255
 _LONGEST = 600
-_IMAGE_ID = re.compile(r"[a-f0-9]{64}")
+# What the engine would take for an image that is already here, of whichever project: an id, or a name Towline gave it.
+_TAKEN = re.compile(r"(?:sha256:)?[a-f0-9]{12,64}|(?:(?:index\.)?docker\.io/)?towline-[a-z0-9]+/.*")
 
 
 def check_image_reference(value: str, *, field: str = "image") -> str:
@@ -22,7 +23,7 @@ def check_image_reference(value: str, *, field: str = "image") -> str:
     https://github.com/distribution/reference/blob/main/reference.go
     """
     found = _REFERENCE.fullmatch(value) if len(value) <= _LONGEST else None
-    if found is None or len(found["name"]) > _LONGEST_NAME or _IMAGE_ID.fullmatch(value):
+    if found is None or len(found["name"]) > _LONGEST_NAME or _TAKEN.fullmatch(value):
         raise InvalidInput(
             f"{field} {value[:200]!r} is not the name of an image, such as nginx:1.29 or ghcr.io/shop/api@sha256:….",
             field=field,

@@ -37,10 +37,11 @@ class Images:
 
     async def pull(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
         """The image pinned by digest; one that is present is used when its registry has nothing newer to say."""
-        present = await self._find(reference)
         if is_image_id(reference):
-            return present or await self.get(reference)
+            return await self.get(reference)
         parsed = parse_reference(reference)
+        # A bare name of hex digits would also stand for any image whose id begins with it.
+        present = await self._find(parsed.text)
         if present is not None and parsed.is_digest:
             return present
         try:
@@ -50,7 +51,7 @@ class Images:
                 raise
             await report(f"{error.message} The image on this machine is used.")
             return present
-        return await self.get(reference)
+        return await self.get(parsed.text)
 
     async def push(self, image: Image, *, repository: str, credential: Credential | None, report: Report) -> Image:
         """Push under a tag made of the digest; the image as `repository@sha256:…`."""
