@@ -136,7 +136,8 @@ class BuildSpec:
     """How a bundle becomes an image. Paths are relative to the bundle and stay inside it.
 
     `dockerfile` is an inline Dockerfile that wins over `dockerfile_path`. `memory_bytes`, `cpus` and `timeout` bound
-    the whole build. `secrets` are mounted (`--mount=type=secret,id=NAME`), never written to the image.
+    the whole build. `secrets` are mounted (`--mount=type=secret,id=NAME`), never written to the image. Cache mounts are
+    shared by builds of one `cache_scope`, which nobody else should be able to guess.
     """
 
     dockerfile_path: str = "Dockerfile"
@@ -148,6 +149,7 @@ class BuildSpec:
     builder: Literal["auto", "dockerfile", "static", "python", "node", "nixpacks", "railpack"] = "auto"
     start_command: tuple[str, ...] = ()
     use_cache: bool = True
+    cache_scope: str = ""
     memory_bytes: int = 0
     cpus: float = 0
     timeout: timedelta = timedelta(minutes=20)

@@ -43,6 +43,15 @@ def test_command_carries_names_and_never_the_values_of_arguments_and_secrets() -
     ]
 
 
+def test_caches_of_a_scope_are_its_own_whatever_the_source_says() -> None:
+    spec = BuildSpec(cache_scope="prj_1", arguments={"BUILDKIT_CACHE_MOUNT_NS": "prj_2"})
+
+    command = build_command(BUILT_IN, spec, context=Path("/tree"), files=FILES, tag="app:1", labels=[])
+
+    given = [argument for argument in command if "CACHE_MOUNT_NS" in argument]
+    assert given[-1] == "--build-arg=BUILDKIT_CACHE_MOUNT_NS=prj_1"
+
+
 def test_buildx_builds_on_the_daemon_itself() -> None:
     cli = DockerCli("/usr/bin/docker", "29.0.0", has_buildx=True)
 

@@ -32,6 +32,7 @@ _STEERING: Final = re.compile(
     r"|AZURE_|GIT_|BASH|PYTHON|PERL|RUBY|JAVA|_JAVA|NODE_(OPTIONS|PATH|EXTRA)|PATH$|HOME$|USER$|TMPDIR$|TERM|LANG|LC_"
     r"|LOC|ENV$|IFS$|PS\d$|SHELL|HOSTALIASES|RES_OPTIONS|TZ|.*_PROXY$)"
 )
+_CACHE_SCOPE: Final = "BUILDKIT_CACHE_MOUNT_NS"
 _SURELY_SEEN_SECONDS: Final = 0.5
 _DECLARES_NO_PROXY: Final = re.compile(r"(?im)^\s*ARG\s.*\bNO_PROXY\b")
 
@@ -56,6 +57,9 @@ def build_command(
     arguments += [] if spec.use_cache else ["--no-cache"]
     for name, value in spec.arguments.items():
         arguments.append(f"--build-arg={name}={value}" if _STEERING.match(name) else f"--build-arg={name}")
+    if spec.cache_scope:
+        # Behind the source's own arguments, of which the last counts: else one project could fill another's caches.
+        arguments.append(f"--build-arg={_CACHE_SCOPE}={spec.cache_scope}")
     arguments += [f"--secret=id={name},src={path}" for name, path in files.secrets.items()]
     return [*arguments, "--", str(context)]
 
