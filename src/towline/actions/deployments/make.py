@@ -12,7 +12,7 @@ from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job
 from towline.actions.registries import find_credential
 from towline.actions.settings import build_fingerprint, build_spec
-from towline.actions.variables import get_effective, seal_variables
+from towline.actions.variables import get_effective, open_variables, seal_variables
 from towline.errors import ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Release
@@ -51,6 +51,8 @@ async def _get_kept_release(attempt: Attempt, release_id: str) -> Release:
         release = await work.session.get(Release, release_id)
     if release is None:
         raise NotFound("The release to go back to is no longer kept.", hint="`towline releases` lists the kept ones.")
+    _, secrets = open_variables(attempt.platform, release.variables, release_id=release.id)
+    attempt.log.masker.add(secrets)
     await attempt.platform.orchestrator.get_image(release.image)
     await attempt.record(release_id=release.id, image=release.image, commit_sha=release.commit_sha)
     return release
@@ -134,6 +136,7 @@ def _build_spec(attempt: Attempt, job: Job) -> BuildSpec:
         cpus=build_cpus(platform.settings),
         use_cache=not attempt.deployment.no_cache,
     )
+    spec = replace(spec, cache_scope=job.project.id)
     if attempt.deployment.source_type == "custom":
         return replace(spec, dockerfile_path="Dockerfile", context=".")
     return spec
@@ -170,6 +173,8 @@ async def _run_build(attempt: Attempt, job: Job, bundle: Bundle, *, spec: BuildS
 
     async with platform.build_slots.slot(tell), platform.storage.open_bundle(bundle.digest) as tree:
         image = await platform.builder.build(tree, spec, tag=tag, labels=labels, report=attempt.log.report)
+    # At once, since the janitor removes images that no row names, and a push may take long.
+    await attempt.record(is_told=False, image=image.reference)
     if platform.settings.registry_repository:
         await _push(attempt, job, image)
     return image
