@@ -1,7 +1,7 @@
 """The janitor: keeps releases, images, bundles, logs and history within their budgets; never what is still needed."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 
@@ -71,21 +71,23 @@ async def cleanup_old_deployments(platform: Platform, project_id: str, *, keep_c
 
 async def remove_unneeded_images(platform: Platform) -> None:
     """Remove images no kept release, open deployment or build of the last day refers to."""
+    # Listed first, so that an image that comes meanwhile is not among those removed.
+    images = await platform.orchestrator.list_images()
     async with platform.database.transaction() as work:
         needed = await _needed_images(work)
-    for image in await platform.orchestrator.list_images():
+    for image in images:
         if image.reference not in needed and image.digest not in needed:
             try:
                 await platform.orchestrator.remove_image(image.reference)
             except TowlineError:
                 continue
     async with platform.database.transaction() as work:
-        await work.session.execute(delete(Build).where(Build.image.not_in(needed)))
+        await work.session.execute(delete(Build).where(Build.image.not_in(needed), Build.used_at < _recent()))
 
 
 async def remove_unneeded_bundles(platform: Platform) -> int:
     """Remove bundles and uploads nothing refers to any more; return the bytes freed."""
-    recent = utc_now() - timedelta(days=1)
+    recent = _recent()
     async with platform.database.transaction() as work:
         releases = await work.session.scalars(select(Release.bundle_digest).where(Release.is_kept))
         still_open = (Deployment.status.in_(_OPEN)) | (Deployment.created_at > recent)
@@ -139,10 +141,13 @@ async def _trim_log(platform: Platform, log_id: int, *, oldest: object, up_to: i
 
 
 async def _needed_images(work: Work) -> set[str]:
-    recent = utc_now() - timedelta(days=1)
     releases = await work.session.execute(select(Release.image, Release.image_digest).where(Release.is_kept))
-    builds = await work.session.execute(select(Build.image, Build.image_digest).where(Build.used_at > recent))
+    builds = await work.session.execute(select(Build.image, Build.image_digest).where(Build.used_at > _recent()))
     open_images = await work.session.execute(
         select(Deployment.image, Deployment.image).where(Deployment.status.in_(_OPEN))
     )
     return {name for row in [*releases, *builds, *open_images] for name in row if name}
+
+
+def _recent() -> datetime:
+    return utc_now() - timedelta(days=1)
