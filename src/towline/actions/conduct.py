@@ -11,6 +11,7 @@ from towline.actions.health import check_all
 from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
+from towline.actions.routes import doubt_all_routes, publish_again
 from towline.actions.run_logs import RunLogs
 from towline.errors import TowlineError, Unavailable
 from towline.infra.database import check_connection
@@ -21,6 +22,7 @@ _TRY_SECONDS = 2.0
 _HOLD_SECONDS = 5.0
 _ENGINE_RETRY_SECONDS = 0.5
 _CLEAN_UP_EVERY = timedelta(minutes=10)
+_RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
 
@@ -49,16 +51,19 @@ async def _conduct_while_locked(platform: Platform) -> None:
 
 async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) -> None:
     settings = platform.settings
+    await doubt_all_routes(platform)
     async with RunLogs(platform) as logs, asyncio.TaskGroup() as roles:
 
-        async def sweep() -> None:
-            await reconcile_all(platform)
+        async def tidy() -> None:
+            await publish_again(platform)
             await logs.follow_all()
             await remove_temporary_folders(platform)
 
         roles.create_task(_as_coroutine(hold), name="hold")
         roles.create_task(relay_events(platform), name="relay")
-        roles.create_task(_every(settings.sweep_interval, sweep), name="sweep")
+        roles.create_task(_every(settings.sweep_interval, lambda: reconcile_all(platform)), name="sweep")
+        # Apart from the sweep, which takes as long as the slowest workload needs to become healthy.
+        roles.create_task(_every(settings.sweep_interval, tidy), name="tidy")
         roles.create_task(_every(settings.health_interval, lambda: check_all(platform)), name="health")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
         roles.create_task(_watch_engine(platform, logs), name="engine")
@@ -89,7 +94,8 @@ async def _watch_engine(platform: Platform, logs: RunLogs) -> None:
     while True:
         try:
             async with aclosing(platform.orchestrator.follow_events()) as events:
-                await reconcile_all(platform)
+                # Not waited for: instances that die meanwhile must lose their requests at once.
+                await platform.bell.ring("reconcile")
                 await logs.follow_all()
                 async for event in events:
                     await _on_event(platform, logs, event)
@@ -120,16 +126,60 @@ async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, inst
 
 
 async def _answer_bell(platform: Platform) -> None:
-    """Reconcile what rings, each workload one after the other, different ones side by side."""
-    running: dict[str, asyncio.Task[None]] = {}
-    async with platform.bell.listen() as ringing:
-        while True:
-            name = await ringing.wait(timeout=60)
-            verb, _, workload_id = name.partition(" ")
-            if verb != "reconcile":
-                continue
-            running = {key: task for key, task in running.items() if not task.done()}
-            if not workload_id:
-                await reconcile_all(platform)
-            elif workload_id not in running:
-                running[workload_id] = asyncio.create_task(reconcile_quietly(platform, workload_id))
+    """Reconcile what rings: one workload, or all of them."""
+    reconciles = Reconciles(platform)
+    try:
+        async with platform.bell.listen() as ringing:
+            while True:
+                verb, _, workload_id = (await ringing.wait(timeout=60)).partition(" ")
+                if verb == "reconcile":
+                    reconciles.ask(workload_id)
+                elif verb == "publish":
+                    platform.unpublished.add(workload_id)
+    finally:
+        await reconciles.close()
+
+
+class Reconciles:
+    """Reconciles what is asked for: a workload never twice at once, different ones side by side, so many at most.
+
+    Each holds a connection for as long as it takes, and the API may share the pool.
+    """
+
+    def __init__(self, platform: Platform, *, at_once: int = _RECONCILES_AT_ONCE) -> None:
+        self._platform = platform
+        self._asked: set[str] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(at_once)
+
+    def ask(self, workload_id: str) -> None:
+        """Reconcile a workload (empty: all of them) soon, and once more if it is being reconciled now."""
+        self._asked.add(workload_id)
+        if workload_id not in self._running:
+            self._running[workload_id] = asyncio.create_task(self._run(workload_id), name=f"reconcile {workload_id}")
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait until it has cleaned up."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self, workload_id: str) -> None:
+        try:
+            while workload_id in self._asked:
+                async with self._slots:
+                    self._asked.discard(workload_id)
+                    await self._reconcile(workload_id)
+        finally:
+            self._running.pop(workload_id, None)
+
+    async def _reconcile(self, workload_id: str) -> None:
+        if workload_id:
+            return await reconcile_quietly(self._platform, workload_id)
+        try:
+            await reconcile_all(self._platform)
+        except TowlineError as error:
+            _log.warning("Not everything could be looked at: %s", error)
+        return None
