@@ -244,3 +244,14 @@ async def _add_rows(world: World, count: int) -> None:
             for number in range(2, count + 1)
         ]
         await work.session.execute(insert(rows.Deployment), values)
+
+
+async def test_a_service_of_another_project_is_not_told_from_none(door: Door, world: World) -> None:
+    bob = await door.add_person()
+    known, unknown = [
+        (await bob.call("GET", "/deployments", params={"service": name})).json() for name in (world.service.id, "svc_0")
+    ]
+
+    assert known["status"] == unknown["status"] == 404
+    assert world.project.id not in known["detail"]
+    assert known["detail"].replace(world.service.id, "svc_0") == unknown["detail"]

@@ -57,3 +57,15 @@ async def test_registry_credentials_are_used_and_never_shown(door: Door) -> None
     async with door.platform.database.transaction() as work:
         left = list(await work.session.scalars(select(Registry.username)))
     assert left == ["all"]
+
+
+async def test_credentials_of_another_project_are_not_told_from_none(door: Door) -> None:
+    ann, bob = await door.add_person(), await door.add_person()
+    await ann.post("/projects", {"name": "shop"})
+    body = {"project": "shop", "host": "ghcr.io", "username": "ann", "password": "s3cret"}
+    made = await ann.post("/registries", body)
+
+    answers = [await bob.call("DELETE", f"/registries/{name}") for name in (made["id"], "reg_0")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json() == answers[1].json()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from starlette.responses import Response, StreamingResponse
 
 from towline.actions.deploying import Wanted, deploy, get_place, get_place_of, get_release_number, roll_back
@@ -183,10 +183,13 @@ async def _filter(call: Call, query: DeploymentQuery) -> DeploymentFilter:
 async def _get_service_id(call: Call, reference: str, project_id: str) -> str:
     if project_id:
         return (await get_service(call.session, project_id, reference)).id
-    found = (await call.session.scalars(select(Service).where(or_(Service.id == reference)))).one_or_none()
-    if found is None and "_" not in reference:
+    if "_" not in reference:
         raise InvalidInput("A service's name needs its project as well.", field="project")
-    await call.get_project("" if found is None else found.project_id)
+    found = (await call.session.scalars(select(Service).where(Service.id == reference))).one_or_none()
+    try:
+        await call.get_project("" if found is None else found.project_id)
+    except NotFound as error:
+        raise NotFound(f"There is no service {reference!r}, or you may not see it.") from error
     return reference
 
 

@@ -49,12 +49,14 @@ async def create(call: Call, body: RegistryCreate) -> Registry:
 async def delete(call: Call) -> None:
     """Delete credentials."""
     row = await find_registry(call.session, call.path["registry"])
-    if row is None:
-        raise NotFound("There are no such registry credentials, or you may not see them.")
-    if row.project_id is None:
-        call.require(Permission.ADMINISTER)
-    else:
-        await call.get_project(row.project_id)
+    try:
+        if row is not None and row.project_id is None:
+            call.require(Permission.ADMINISTER)
+        else:
+            await call.get_project("" if row is None or row.project_id is None else row.project_id)
+    except NotFound as error:
+        raise NotFound("There are no such registry credentials, or you may not see them.") from error
+    assert row is not None
     call.note(row.id, host=row.host)
     await call.session.delete(row)
 
