@@ -139,7 +139,7 @@ class OutOfMemory(TowlineError):
     hint = "Raise the memory limit of the build or service, or make it need less."
 
 
-class DiskFull(TowlineError):
+class DiskFull(Unavailable):
     """No room on the disk for what had to be written."""
 
     status = 507

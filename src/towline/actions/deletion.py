@@ -58,7 +58,7 @@ def mark_deleted(row: Project | Environment | Service) -> None:
 
 
 def publish_soon(platform: Platform, work: Work, environment_ids: Iterable[str]) -> None:
-    """Once the transaction is committed, bring the router to what the rows say; a failure is left to the reconciler."""
+    """Once the transaction is committed, bring the router to what the rows say; a failure is left to the next sweep."""
 
     async def publish() -> None:
         for environment_id in sorted(environment_ids):
@@ -66,6 +66,6 @@ def publish_soon(platform: Platform, work: Work, environment_ids: Iterable[str])
                 await publish_environment(platform, environment_id, confirm=False)
             except TowlineError as error:
                 _log.warning("The routes of %s are not published yet: %s", environment_id, error)
-                await platform.bell.ring("reconcile")
+                await platform.bell.ring(f"publish {environment_id}")
 
     work.after_commit(publish)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from towline.actions.masking import Masker
 from towline.actions.platform import Platform
-from towline.errors import Unavailable
+from towline.errors import DiskFull, Unavailable
 from towline.infra.database import Work
 from towline.infra.streams import Subscription
 from towline.models.base import utc_now
@@ -23,6 +23,7 @@ from towline.values import Level, LogEntry, Stream
 
 _FLUSH_SECONDS = 0.05
 _CLOSE_SECONDS = 10.0
+_RETRY_SECONDS = 0.5
 _FOLLOW_SECONDS = 1.0
 _BATCH = 1000
 _BUFFER = 20_000
@@ -36,14 +37,28 @@ def log_channel(owner_id: str) -> str:
 
 
 class LogWriter:
-    """Writes one log. Lines wait at most 50 ms for their batch; a full buffer slows the writer, never loses a line."""
+    """Writes one log. Lines wait at most 50 ms for their batch; a full buffer slows the writer, never loses a line.
 
-    def __init__(self, platform: Platform, owner_id: str, *, project_id: str, masker: Masker | None = None) -> None:
+    While the disk is full, a patient writer keeps its callers waiting; any other drops lines, and its `report` raises
+    DiskFull.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        owner_id: str,
+        *,
+        project_id: str,
+        masker: Masker | None = None,
+        is_patient: bool = False,
+    ) -> None:
         self.masker = masker or Masker()
         self._platform = platform
         self._owner_id = owner_id
         self._project_id = project_id
         self._log_id = 0
+        self._is_patient = is_patient
+        self._disk_full: DiskFull | None = None
         self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
         self._flusher: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -71,7 +86,9 @@ class LogWriter:
         await self._lines.put(LogEntry(at or utc_now(), clean, stream, level, instance_id))
 
     async def report(self, line: str) -> None:
-        """Add one line of a child's output; fits adapters' `report` parameter."""
+        """Add one line of a child's output; fits adapters' `report` parameter. DiskFull when it cannot be kept."""
+        if self._disk_full is not None and not self._is_patient:
+            raise DiskFull(self._disk_full.message) from self._disk_full
         await self.write(line, stream="stdout")
 
     async def flush(self) -> None:
@@ -118,9 +135,17 @@ class LogWriter:
     async def _store_at_last(self, entries: list[LogEntry]) -> None:
         while True:
             try:
-                return await self._store(entries)
-            except Unavailable:
-                await asyncio.sleep(0.5)
+                await self._store(entries)
+            except DiskFull as error:
+                self._disk_full = error
+                if not self._is_patient:
+                    return
+            except Unavailable as error:
+                _log.info("Log %s waits: %s", self._owner_id, error)
+            else:
+                self._disk_full = None
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _store(self, entries: Sequence[LogEntry]) -> None:
         async with self._platform.database.transaction() as work:

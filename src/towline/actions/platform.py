@@ -3,7 +3,7 @@
 import os
 import platform as machine
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from towline.actions.capacity import BuildSlots
 from towline.builders.base import Builder
@@ -34,6 +34,8 @@ class Platform:
     storage: Storage
     uploads: UploadFiles
     build_slots: BuildSlots
+    unpublished: set[str] = field(default_factory=set[str])
+    """Environments whose routes could not be written, by id; tried again at every sweep."""
 
     @property
     def worker_name(self) -> str:

@@ -1,5 +1,6 @@
 """Routes: the one publisher, which computes an environment's whole configuration from the rows under a lock."""
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
@@ -7,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, and_, delete, select, text
 
 from towline.actions.platform import Platform
-from towline.errors import Conflict
+from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
 from towline.models.projects import Environment, Project
 from towline.models.services import Instance, Route, Service, Workload
@@ -16,6 +17,7 @@ from towline.values import EnvironmentKind, Middlewares, ServiceType
 from towline.values import Route as RouteValue
 
 _CONFIRM = timedelta(seconds=10)
+_log = logging.getLogger(__name__)
 
 
 async def publish_environment(platform: Platform, environment_id: str, *, confirm: bool = True) -> None:
@@ -23,14 +25,32 @@ async def publish_environment(platform: Platform, environment_id: str, *, confir
 
     Raises RouterUnavailable when the router does not confirm in time; the configuration is written all the same.
     """
+    platform.unpublished.add(environment_id)
     async with platform.database.transaction() as work:
         await work.session.execute(
             text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 7))"), {"owner": environment_id}
         )
         routes = await list_wanted_routes(platform, work, environment_id)
         await platform.router.publish(environment_id, routes)
+    platform.unpublished.discard(environment_id)
     if confirm:
         await platform.router.wait_until_confirmed(environment_id, routes, timeout=_CONFIRM)
+
+
+async def publish_again(platform: Platform) -> None:
+    """Write the routes that could not be written before; what fails is left to the next call."""
+    for environment_id in sorted(platform.unpublished):
+        try:
+            await publish_environment(platform, environment_id, confirm=False)
+        except TowlineError as error:
+            _log.warning("The routes of %s are not published yet: %s", environment_id, error)
+
+
+async def doubt_all_routes(platform: Platform) -> None:
+    """Have the routes of every environment written again: what wrote them last may have died over it."""
+    async with platform.database.transaction() as work:
+        environments = await work.session.scalars(select(Environment.id).where(Environment.network != ""))
+    platform.unpublished.update(environments, await platform.router.list_owners())
 
 
 async def list_wanted_routes(platform: Platform, work: Work, environment_id: str) -> list[RouteValue]:

@@ -91,7 +91,9 @@ class RunLogs:
             return None
         writer = self._writers.get(workload.id)
         if writer is None:
-            writer = LogWriter(self._platform, workload.id, project_id=workload.project_id, masker=Masker())
+            writer = LogWriter(
+                self._platform, workload.id, project_id=workload.project_id, masker=Masker(), is_patient=True
+            )
             self._writers[workload.id] = writer
             await self._stack.enter_async_context(writer)
         if release is not None:

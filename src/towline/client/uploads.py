@@ -11,7 +11,7 @@ import httpx2
 from towline.client.connection import Call, Connection
 from towline.client.problems import error_from_response
 from towline.contract.uploads import UPLOAD_OFFSET_HEADER, Upload, UploadCreate
-from towline.errors import Conflict, InvalidInput, TimedOut, Unavailable
+from towline.errors import Conflict, DiskFull, InvalidInput, TimedOut, Unavailable
 
 CHUNK: Final = 256 * 1024
 _MOST_FAILURES: Final = 6
@@ -73,6 +73,8 @@ class Uploads:
         length = upload.size - upload.offset
         try:
             return self.append(project, upload.digest, chunks, offset=upload.offset, length=length)
+        except DiskFull:
+            raise
         except (Unavailable, TimedOut, Conflict):
             return self.get(project, upload.digest)
 

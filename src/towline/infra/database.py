@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Pending
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from towline.errors import Unavailable
+from towline.errors import DiskFull, Unavailable
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -19,6 +19,7 @@ _PASSING = ("08", "57P", "53300")
 """SQLSTATEs of a server that goes, comes or is full: connection lost, operator intervention, too many connections."""
 
 
+_DISK_FULL = "53100"
 _LOCK_NUMBER = text("SELECT hashtextextended(:key, 11)")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:number)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:number)")
@@ -42,7 +43,7 @@ class Work:
 
 
 class Database:
-    """The connection pool of one process. Lost connections surface as Unavailable, which callers may retry."""
+    """The connection pool of one process. Lost connections surface as Unavailable, a full disk as DiskFull."""
 
     def __init__(self, url: str, *, pool_size: int = 5, max_overflow: int = 10) -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -130,6 +131,8 @@ def _lost_connections_named() -> Generator[None]:
 
 def _translated(error: DBAPIError) -> Exception:
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state == _DISK_FULL:
+        return DiskFull("The disk that PostgreSQL writes to is full.")
     is_lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     is_lost = is_lost or state.startswith(_PASSING)
     return Unavailable("PostgreSQL does not answer.") if is_lost else error

@@ -16,6 +16,7 @@ from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
 from towline.errors import (
     Cancelled,
+    DiskFull,
     FenceLost,
     RepeatedlyInterrupted,
     RouterUnavailable,
@@ -64,8 +65,11 @@ async def _hand_back(attempt: Attempt, error: Unavailable) -> timedelta:
 
 
 def _is_passing(attempt: Attempt, error: TowlineError) -> bool:
-    """Whether PostgreSQL or Docker was lost and may be back soon; the router has had its tries already."""
-    is_lost = isinstance(error, Unavailable) and not isinstance(error, RouterUnavailable) and error.retryable
+    """Whether PostgreSQL or Docker was lost and may be back soon; the router has had its tries already.
+
+    A full disk does not pass by itself.
+    """
+    is_lost = isinstance(error, Unavailable) and not isinstance(error, RouterUnavailable | DiskFull) and error.retryable
     return is_lost and attempt.deployment.attempt < _MOST_ATTEMPTS
 
 

@@ -15,6 +15,7 @@ from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
 from towline.errors import (
     Cancelled,
+    DiskFull,
     OrchestratorUnavailable,
     OutOfMemory,
     RouterUnavailable,
@@ -165,7 +166,7 @@ async def show_last_output(attempt: Attempt, instances: Sequence[Instance]) -> N
 async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     """Send requests to the new instances: a row first, then the routes, confirmed by the router.
 
-    When the router does not confirm, everything is put back as it was and RouterUnavailable is raised.
+    When the routes cannot be written or the router does not confirm, everything is put back as it was.
     """
     attempt, platform = rollout.attempt, rollout.attempt.platform
     await attempt.enter(Step.SWITCH)
@@ -175,7 +176,7 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
         await _decide_switch(work, rollout, retiring)
     try:
         await _publish_persistently(rollout)
-    except RouterUnavailable:
+    except TowlineError:
         await _undo_switch(attempt, rollout.job)
         raise
 
@@ -251,7 +252,7 @@ async def go_back(attempt: Attempt, job: Job) -> None:
     has_old = any(row.deployment_id != attempt.deployment.id for row in rows)
     if has_old and len(serving) < job.workload.replicas:
         await _undo_switch(attempt, job)
-        with contextlib.suppress(RouterUnavailable):
+        with contextlib.suppress(RouterUnavailable, DiskFull):
             await publish_environment(attempt.platform, job.environment.id)
 
 
@@ -264,7 +265,8 @@ async def _undo_switch(attempt: Attempt, job: Job) -> None:
         await work.session.execute(update(Workload).where(Workload.id == job.workload.id).values(release_id=previous))
         await work.session.execute(update(InstanceRow).where(mine).values(is_routed=~is_new))
         await attempt.write(work, is_told=False, switched_at=None)
-    await publish_environment(attempt.platform, job.environment.id, confirm=False)
+    with contextlib.suppress(DiskFull):
+        await publish_environment(attempt.platform, job.environment.id, confirm=False)
 
 
 async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
