@@ -1,5 +1,6 @@
 """Every setting of Towline: typed, with its default and one sentence."""
 
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -138,3 +139,8 @@ class Settings(BaseModel):
     def effective_platform_host(self) -> str:
         """Host of the API and dashboard."""
         return self.platform_host or f"towline.{self.base_domain}"
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Hosts that lead to Towline itself, so that no app may have them."""
+        return frozenset({self.effective_platform_host, self.base_domain, "localhost", socket.gethostname().lower()})

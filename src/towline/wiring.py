@@ -1,7 +1,6 @@
 """Wiring: Settings -> Platform; the only file that names concrete adapters."""
 
 import logging
-import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -125,7 +124,7 @@ def _router(settings: Settings) -> Router:
             platform=PlatformRoutes(
                 host=host,
                 api_url=f"http://127.0.0.1:{settings.api_port}",
-                setup_hosts=tuple({settings.base_domain, "localhost", socket.gethostname().lower()}),
+                setup_hosts=tuple(settings.own_hosts - {host}),
                 certificate="acme" if has_certificate else "default",
                 redirect_to_https=has_certificate,
             ),

@@ -12,7 +12,7 @@ from towline.actions.deletion import publish_soon
 from towline.actions.deployments.requests import lock_workload
 from towline.actions.events import emit
 from towline.actions.platform import Platform
-from towline.actions.routes import certificate_for, internal_host
+from towline.actions.routes import certificate_for, internal_host, lock_host
 from towline.errors import Conflict, InvalidInput, NotFound, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -116,13 +116,13 @@ async def _find_problem(platform: Platform, route: Route) -> str:
 def _check_host(platform: Platform, host: str) -> None:
     if host == platform.settings.effective_platform_host:
         raise InvalidInput(f"{host} is the host of Towline itself.", field="host")
-    if host == platform.settings.base_domain or host.endswith(internal_host("")):
+    if host in platform.settings.own_hosts or host.endswith(internal_host("")):
         raise InvalidInput(f"{host} is a name that Towline needs itself.", field="host")
 
 
 async def _check_is_free(work: Work, project: Project, workload: Workload, wanted: WantedRoute) -> None:
     """A host belongs to one project: no other may take requests below a path of it."""
-    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(wanted.host, 17))))
+    await lock_host(work, wanted.host)
     query = (
         select(Route.path_prefix, Workload.project_id)
         .join(Workload, Workload.id == Route.workload_id)

@@ -129,6 +129,11 @@ def internal_host(service_name: str) -> str:
     return f"{service_name}.internal"
 
 
+async def lock_host(work: Work, host: str) -> None:
+    """Let nobody else decide until the end of the transaction whose a host is."""
+    await work.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:host, 17))"), {"host": host})
+
+
 async def _list_servers(work: Work, environment_id: str) -> dict[str, tuple[str, ...]]:
     query = (
         select(Instance)
@@ -202,7 +207,9 @@ async def _free_host(
         is_production=environment.kind == EnvironmentKind.PRODUCTION,
     )
     for candidate in (f"{label}.{domain}", f"{label[:54]}-{service.id[-8:]}.{domain}"):
-        taken = await work.session.scalar(select(Route.id).where(Route.host == candidate))
-        if taken is None and candidate != platform.settings.effective_platform_host:
+        if candidate in platform.settings.own_hosts:
+            continue
+        await lock_host(work, candidate)
+        if await work.session.scalar(select(Route.id).where(Route.host == candidate)) is None:
             return candidate
     raise Conflict(f"The host {label}.{domain} is taken.", hint="Rename the service or give it a domain of its own.")
