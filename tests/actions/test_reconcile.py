@@ -8,6 +8,9 @@ from tests.stand_ins import World
 from towline.actions.health import check_all
 from towline.actions.reconcile import reconcile_all, reconcile_workload, unroute
 from towline.actions.scaling import restart_workload, scale_workload, start_workload, stop_workload
+from towline.actions.variable_settings import Place as VariablePlace
+from towline.actions.variable_settings import WantedVariable, set_variables
+from towline.models.deployments import Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
 from towline.values import DeploymentStatus, Instance, InstanceState
@@ -124,3 +127,18 @@ async def test_health_changes_are_kept_and_told_once(world: World) -> None:
     assert workload.health == "unhealthy"
     assert "not running" in workload.health_error
     assert [item.state for item in await instances(world)] == [InstanceState.EXITED]
+
+
+async def test_a_health_error_quotes_no_secret(world: World) -> None:
+    async with world.platform.database.transaction() as work:
+        secret = WantedVariable("TOKEN", "s3cret-token", is_secret=True)
+        await set_variables(world.platform, work, VariablePlace(world.project), [secret])
+    await world.deploy_successfully()
+    async with world.platform.database.transaction() as work:
+        run = {"health": {"kind": "command", "command": ["s3cret-token"]}}
+        await work.session.execute(update(Release).values(run=run))
+    await check_all(world.platform)
+    workload = await world.get_workload()
+
+    assert "exit code 127" in workload.health_error
+    assert "s3cret-token" not in workload.health_error

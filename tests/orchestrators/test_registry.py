@@ -137,3 +137,9 @@ async def test_wrong_passwords_and_missing_images_are_said(
 async def test_a_registry_that_does_not_answer_is_said(docker_bench: Bench) -> None:
     with pytest.raises(SourceUnavailable):
         await docker_bench.orchestrator.pull_image(f"127.0.0.1:{free_port()}/x:1", credential=None, report=drop)
+
+
+async def test_the_beginning_of_an_image_s_id_is_no_name_for_it(docker_bench: Bench, image: Image) -> None:
+    beginning = image.digest.removeprefix("sha256:")[:8]
+    with pytest.raises((ImageNotFound, SourceUnavailable)):
+        await docker_bench.orchestrator.pull_image(beginning, credential=None, report=drop)

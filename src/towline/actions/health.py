@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
 from towline.actions.events import emit
+from towline.actions.masking import Masker
 from towline.actions.platform import Platform
 from towline.actions.probing import Prober, Target
 from towline.actions.settings import run_settings
+from towline.actions.variables import open_variables
 from towline.models.base import utc_now
 from towline.models.deployments import Release
 from towline.models.history import HealthCheck as HealthCheckRow
@@ -52,6 +54,8 @@ async def check_all(platform: Platform) -> int:
             select(Workload, Release)
             .join(Release, Release.id == Workload.release_id)
             .where(Workload.wanted == "running", Workload.replicas > 0)
+            # In the order in which a deletion locks them: their health is written in the order they are read.
+            .order_by(Workload.id)
         )
         workloads = [(workload, release) for workload, release in await work.session.execute(query)]
         rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.is_routed))
@@ -91,7 +95,14 @@ async def _check_workload(
         async with limit:
             return await prober.check(instance, Target(probe, port))
 
-    return verdict_of(workload, await asyncio.gather(*(check(instance) for instance in instances)))
+    verdict = verdict_of(workload, await asyncio.gather(*(check(instance) for instance in instances)))
+    return replace(verdict, error=_masked(platform, release, verdict.error)) if verdict.error else verdict
+
+
+def _masked(platform: Platform, release: Release, error: str) -> str:
+    """An error may quote what a check printed."""
+    _, secrets = open_variables(platform, release.variables, release_id=release.id)
+    return Masker(secrets).mask(error)
 
 
 async def _store(platform: Platform, verdicts: Sequence[Verdict]) -> None:
