@@ -1,5 +1,6 @@
 """What pydantic found wrong with a value, in words that people can act on."""
 
+import re
 from typing import Any, Final
 
 from towline.contract.base import DIGEST_PATTERN, REFERENCE_PATTERN, VARIABLE_PATTERN, VOLUME_PATTERN
@@ -28,4 +29,4 @@ def fault_text(error: Any) -> str:
     """What is wrong, to be read after the field's name; `error` is one of pydantic's `ErrorDetails`."""
     message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
     known = _PATTERNS.get(message.removeprefix("String should match pattern '").removesuffix("'"))
-    return known or _WORDS.get(error["type"]) or message
+    return known or _WORDS.get(error["type"]) or re.sub(r"^[A-Z][a-z]+ should ", "must ", message)

@@ -21,6 +21,7 @@ from towline.supervise.daemon import (
 from towline.supervise.databases import find_databases
 from towline.supervise.docker_engine import ensure_docker
 from towline.supervise.example import deploy_example, find_example
+from towline.supervise.given import check_given
 from towline.supervise.installation import Installation, local_api_key, open_installation, save_installation
 from towline.supervise.layout import Layout, default_data_folder
 from towline.supervise.lock import find_lock_holder
@@ -55,11 +56,13 @@ def up(options: UpOptions) -> int:
     Raises a TowlineError that says what is missing.
     """
     started = time.monotonic()
+    given = {**os.environ, **options.settings}
+    check_given(given)
     layout = options.layout
     version = ensure_docker(_say)
     _say(f"Docker {version}")
     layout.prepare()
-    installation, _ = open_installation(layout, {**os.environ, **options.settings})
+    installation, _ = open_installation(layout, given)
     local_api_key(layout)
     _tell_ports(installation)
     supervisor, was_running = _ensure_supervisor(layout, installation, options=options)
