@@ -1,10 +1,13 @@
 """Reconciliation: what runs is brought to what is wanted."""
 
+import asyncio
 from typing import TypedDict
 
 from sqlalchemy import update
 from tests.stand_ins import World
 
+from towline.actions.deployments.attempt import claim_next
+from towline.actions.deployments.pipeline import run_deployment
 from towline.actions.health import check_all
 from towline.actions.reconcile import reconcile_all, reconcile_workload, unroute
 from towline.actions.scaling import restart_workload, scale_workload, start_workload, stop_workload
@@ -142,3 +145,24 @@ async def test_a_health_error_quotes_no_secret(world: World) -> None:
 
     assert "exit code 127" in workload.health_error
     assert "s3cret-token" not in workload.health_error
+
+
+async def test_an_instance_that_became_healthy_after_a_deployment_began_gets_no_requests(world: World) -> None:
+    await world.deploy_successfully("app:slow")
+    [lost] = await instances(world)
+    await world.platform.orchestrator.remove(lost, grace_seconds=0)
+    late = asyncio.create_task(reconcile_all(world.platform))
+    starting: list[Instance] = []
+    async with asyncio.timeout(10):
+        while not starting:
+            await asyncio.sleep(0.01)
+            starting = await instances(world)
+    await world.request("app:2")
+    deployment = await claim_next(world.platform)
+    await late
+
+    assert deployment is not None
+    assert starting[0].id not in {item.id for item in await instances(world)}
+    assert world.servers() == set()
+    await run_deployment(world.platform, deployment, {})
+    assert len(world.servers()) == len(await instances(world)) == 1

@@ -19,7 +19,8 @@ from towline.actions.probing import Prober, Target
 from towline.actions.removal import remove_deleted
 from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
-from towline.errors import RouterUnavailable, TowlineError
+from towline.errors import FenceLost, RouterUnavailable, TowlineError
+from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
 from towline.models.services import Instance as InstanceRow
@@ -176,8 +177,7 @@ async def _converge(platform: Platform, workload_id: str) -> None:
 
 async def _look(platform: Platform, workload_id: str) -> _Live | None:
     async with platform.database.transaction() as work:
-        is_deploying = exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING))
-        if await work.session.scalar(select(is_deploying)) or await work.session.get(Workload, workload_id) is None:
+        if await _is_deploying(work, workload_id) or await work.session.get(Workload, workload_id) is None:
             return None
         job = await load_job(work, workload_id)
         release = await work.session.get(Release, job.workload.release_id) if job.workload.release_id else None
@@ -249,6 +249,7 @@ async def _route_again(platform: Platform, live: _Live, instances: Sequence[Inst
         target = _target(platform, live, port=ports[instance.id])
         await Prober(platform.orchestrator).wait_until_healthy([instance], target)
         async with platform.database.transaction() as work:
+            await _check_still_wanted(work, live)
             await mark_routed(work, [instance])
     await publish_environment(platform, live.job.environment.id, confirm=False)
 
@@ -264,7 +265,7 @@ async def _bring_up(platform: Platform, live: _Live, count: int) -> None:
     spec = await make_run_spec(platform, job, release, deployment_id=release.deployment_id)
     try:
         await _start_routed(platform, live, spec, count=count)
-    except RouterUnavailable:
+    except (RouterUnavailable, FenceLost):
         raise
     except TowlineError as error:
         await _back_off(platform, live, error)
@@ -280,11 +281,26 @@ async def _start_routed(platform: Platform, live: _Live, spec: RunSpec, *, count
         for instance, _ in healthy:
             await platform.orchestrator.keep_running(instance)
         async with platform.database.transaction() as work:
+            await _check_still_wanted(work, live)
             await save_instances(work, [item for item, _ in healthy], port=healthy[0][1] if live.job.is_web else None)
     except BaseException:
         await asyncio.shield(_remove(platform, result.instances, grace_seconds=1))
         raise
     await publish_environment(platform, live.job.environment.id)
+
+
+async def _check_still_wanted(work: Work, live: _Live) -> None:
+    """FenceLost when a deployment began meanwhile, or has replaced the release: it alone says then what is routed."""
+    seen = live.job.workload
+    query = select(Workload.release_id, Workload.wanted).where(Workload.id == seen.id).with_for_update()
+    now = (await work.session.execute(query)).one()
+    if (now.release_id, now.wanted) != (seen.release_id, seen.wanted) or await _is_deploying(work, seen.id):
+        raise FenceLost(f"What is wanted of {live.job.title} changed meanwhile.")
+
+
+async def _is_deploying(work: Work, workload_id: str) -> bool:
+    is_deploying = exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING))
+    return bool(await work.session.scalar(select(is_deploying)))
 
 
 async def _known_port(platform: Platform, live: _Live) -> int | None:

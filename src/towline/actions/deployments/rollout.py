@@ -183,11 +183,12 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
 
 async def _decide_switch(work: Work, rollout: Rollout, retiring: Sequence[Instance]) -> None:
     attempt, workload_id = rollout.attempt, rollout.job.workload.id
+    # The workload first, as rollbacks and deletions lock it before its deployments.
+    workload = (await work.session.scalars(select(Workload).where(Workload.id == workload_id).with_for_update())).one()
     query = select(Deployment.cancel_requested_at, Deployment.switched_at).where(Deployment.id == attempt.deployment.id)
     cancelled_at, switched_at = (await work.session.execute(query.with_for_update())).one()
     if cancelled_at is not None and switched_at is None:
         raise Cancelled(f"Deployment {attempt.deployment.number} was cancelled.")
-    workload = (await work.session.scalars(select(Workload).where(Workload.id == workload_id).with_for_update())).one()
     previous = attempt.deployment.previous_release_id if switched_at is not None else workload.release_id
     workload.release_id = rollout.release.id
     if workload.health == "unknown" or workload.health_error:
