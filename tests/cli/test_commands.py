@@ -55,6 +55,13 @@ def test_status_of_a_service_and_of_a_project(deployed: Run) -> None:
     assert "1.5 ms" in deployed("health").out
 
 
+def test_a_service_is_named_by_option_or_by_argument(deployed: Run, tmp_path: Path) -> None:
+    deployed("services", "create", "other", "--project", "shop")
+    assert deployed("scale", "2", "--project", "shop", "--service", "other", "--json").json["replicas"] == 2
+    assert deployed("scale", "3", "shop/other", "--json").json["replicas"] == 3
+    assert "shop/other" in deployed("status", "--service", "other").out
+
+
 def test_lifecycle_commands(deployed: Run) -> None:
     assert deployed("scale", "3", "--json").json["replicas"] == 3
     assert deployed("stop", "--json").json["state"] == "stopped"

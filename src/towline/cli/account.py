@@ -12,7 +12,7 @@ from towline import __version__
 from towline.cli.credentials import delete_credentials, find_credentials, store_credentials
 from towline.cli.keys import read_secret
 from towline.cli.link import find_link
-from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, TargetArgument
+from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.output import Output
 from towline.cli.session import open_session
 from towline.client import TowlineClient
@@ -79,13 +79,14 @@ def open_page(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     print_only: Annotated[bool, typer.Option("--print", help="Only print the address.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Open a service's address in the browser."""
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project, environment=environment)
+        place = session.target(target, project=project, service=service, environment=environment)
         status = session.client.services.get_status(place.project, place.service, environment=place.environment)
         if not status.urls:
             raise NotFound(f"{place} has no address yet.", hint="Deploy it first.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, TargetArgument
+from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.session import Session, Target, open_session
 from towline.cli.status import show_status
 from towline.contract.status import ServiceStatus
@@ -16,6 +16,7 @@ def scale(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -24,13 +25,14 @@ def scale(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.scale(place.project, place.service, replicas, environment=place.environment)
 
-    _change(change, target, project=project, environment=environment, as_json=as_json)
+    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
 
 
 def restart(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,13 +41,14 @@ def restart(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.restart(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, environment=environment, as_json=as_json)
+    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
 
 
 def stop(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,13 +57,14 @@ def stop(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.stop(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, environment=environment, as_json=as_json)
+    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
 
 
 def start(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +73,7 @@ def start(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.start(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, environment=environment, as_json=as_json)
+    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
 
 
 def _change(
@@ -77,9 +81,10 @@ def _change(
     target: str | None,
     *,
     project: str | None,
+    service: str | None,
     environment: str | None,
     as_json: bool,
 ) -> None:
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project, environment=environment)
+        place = session.target(target, project=project, service=service, environment=environment)
         show_status(session, change(session, place), name=str(place))

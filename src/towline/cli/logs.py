@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from towline.cli.following import log_text
-from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, TargetArgument
+from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.output import Output
 from towline.cli.session import Session, Target, open_session
 from towline.contract.logs import LogEntry, LogQuery, ServiceLogQuery
@@ -33,6 +33,7 @@ def logs(
     timestamps: _Times = False,
     deployment: _Deployment = None,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +44,7 @@ def logs(
         if deployment:
             entries = _of_deployment(session, deployment, chosen, follow=follow)
         else:
-            place = session.target(target, project=project, environment=environment)
+            place = session.target(target, project=project, service=service, environment=environment)
             entries = _of_service(session, place, chosen, follow=follow)
         has_any = _print(entries, output=session.output, has_times=timestamps)
         if not (has_any or since or grep or deployment or as_json):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from towline.cli.following import follow_deployment
-from towline.cli.options import AsJson, Detach, EnvironmentOption, Limit, ProjectOption, TargetArgument
+from towline.cli.options import AsJson, Detach, EnvironmentOption, Limit, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.session import Session, open_session
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.contract.deployments import Deployment, DeploymentRollback
@@ -33,13 +33,14 @@ def list_releases(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """List releases of a service."""
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project, environment=environment)
+        place = session.target(target, project=project, service=service, environment=environment)
         query = ReleaseQuery(environment=place.environment, limit=limit)
         session.output.models(
             session.client.releases.list(place.project, place.service, query).items,
@@ -62,12 +63,13 @@ def promote_release(
     source: Annotated[str, typer.Option("--from", metavar="ENVIRONMENT", help="Environment it ran in.")],
     to: Annotated[str, typer.Option("--to", metavar="ENVIRONMENT")] = DEFAULT_ENVIRONMENT,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a release of one environment in another, without a build."""
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project)
+        place = session.target(target, project=project, service=service)
         deployment = session.client.releases.promote(
             place.project, place.service, release=release, from_environment=source, to_environment=to
         )
@@ -84,6 +86,7 @@ def rollback(
         str | None, typer.Option("--deployment", metavar="ID", help="The release that this deployment made.")
     ] = None,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     detach: Detach = False,
     as_json: AsJson = False,
@@ -93,7 +96,7 @@ def rollback(
         if deployment:
             request = DeploymentRollback(deployment=deployment)
         else:
-            place = session.target(target, project=project, environment=environment)
+            place = session.target(target, project=project, service=service, environment=environment)
             request = DeploymentRollback(
                 project=place.project, service=place.service, environment=place.environment, release=to
             )

@@ -1,6 +1,6 @@
 """`towline status`: what runs of a project or service, and how well."""
 
-from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, TargetArgument
+from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.session import Session, Target, open_session
 from towline.contract.status import HealthQuery, ServiceStatus
 
@@ -9,28 +9,30 @@ def status(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what runs of a service; with --project alone, of all its services."""
     with open_session(as_json=as_json) as session:
-        if target is None and project is not None:
+        if target is None and service is None and project is not None:
             _show_project(session, project, environment=session.environment(environment))
             return
-        _show_service(session, session.target(target, project=project, environment=environment))
+        _show_service(session, session.target(target, project=project, service=service, environment=environment))
 
 
 def show_health(
     target: TargetArgument = None,
     *,
     project: ProjectOption = None,
+    service: ServiceOption = None,
     environment: EnvironmentOption = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest health checks of a service."""
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project, environment=environment)
+        place = session.target(target, project=project, service=service, environment=environment)
         query = HealthQuery(environment=place.environment, limit=limit)
         session.output.models(
             session.client.services.list_health(place.project, place.service, query).items,
