@@ -7,7 +7,9 @@ import pytest
 
 from towline.supervise.databases import find_databases, prepare_databases
 from towline.supervise.docker_engine import daemon_arguments
+from towline.supervise.installation import Installation, Ports
 from towline.supervise.layout import Layout
+from towline.supervise.platform_parts import prepare_traefik
 from towline.supervise.systemd import unit_text
 from towline.supervise.up import shell_setup
 
@@ -50,3 +52,17 @@ def test_people_learn_how_a_shell_finds_another_folder_and_a_program_outside_pat
     assert shell_setup(Layout(tmp_path / "with space")) == wanted
     (tmp_path / "towline").touch(mode=0o755)
     assert shell_setup(Layout(tmp_path / "usual")) == ""
+
+
+def test_traefik_is_adopted_by_whoever_starts_towline_from_another_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.prepare()
+    installation = Installation("twl1", {}, Ports(http=80, https=443, api=1, traefik_api=2, internal=3))
+    before = prepare_traefik(layout, installation, settings={}).fingerprint
+    for name in ("PATH", "HOME", "TZ"):
+        monkeypatch.setenv(name, "/elsewhere")
+    assert prepare_traefik(layout, installation, settings={}).fingerprint == before
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
+    assert prepare_traefik(layout, installation, settings={}).fingerprint != before

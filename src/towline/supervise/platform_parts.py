@@ -16,7 +16,8 @@ from towline.supervise.program import Part, Program
 from towline.supervise.reclaim import reclaim_program_pages
 from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
 
-_TRAEFIK_INHERITS = ("PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# Nothing that differs from shell to shell, such as PATH: Traefik would be started again, and requests would fail.
+_TRAEFIK_INHERITS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _TRAEFIK_INHERITS_PREFIXES = ("LEGO_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
