@@ -33,6 +33,7 @@ SPEC = RunSpec(
     network="towline-env_1",
 )
 OWN_LABELS = {
+    "traefik.enable": "false",
     "towline.instance-of": "ist_1",
     "towline.workload": "wl_1",
     "towline.release": "rel_1",

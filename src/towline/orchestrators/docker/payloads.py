@@ -119,6 +119,8 @@ def _mount(volume: VolumeMount, *, owner: str) -> Document:
 def _release_labels(spec: RunSpec, *, installation_id: str) -> dict[str, str]:
     free = {name: value for name, value in spec.labels.items() if name not in {INSTANCE_LABEL, COMMAND_LABEL}}
     return {
+        # Containers inherit their image's labels: without this, a Dockerfile could enrol itself in any Traefik here.
+        "traefik.enable": "false",
         **free,
         OWNER_LABEL: installation_id,
         WORKLOAD_LABEL: spec.workload_id,
