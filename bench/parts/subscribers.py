@@ -26,11 +26,13 @@ _PING, _PONG, _TEXT = 9, 10, 1
 
 @dataclass
 class Seen:
-    """What all subscribers saw: seconds from written to seen, repeated lines, and lines in all."""
+    """What all subscribers saw: seconds from written to seen, refusals, repeated lines, and lines in all."""
 
     latencies: list[float] = field(default_factory=list[float])
+    refusals: list[str] = field(default_factory=list[str])
     repeated: int = 0
     lines: int = 0
+    last_joined_at: float = 0
 
 
 class Subscriber(asyncio.Protocol):
@@ -96,10 +98,19 @@ class Subscriber(asyncio.Protocol):
 
     def _read(self, content: bytes) -> None:
         now = time.time_ns()
+        if b'"type":"refused"' in content:
+            self._seen.refusals.append(content.decode())
+        if b'"type":"subscribed"' in content:
+            self._seen.last_joined_at = now / 1e9
         for written_at, number in _TIMED.findall(content):
             self._note(int(number), (now - int(written_at)) / 1e9)
         for number in _SHORT.findall(content):
             self._note(int(number), None)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no line came at all."""
+        return not any(self._numbers)
 
     def _note(self, number: int, latency: float | None) -> None:
         if number >= len(self._numbers):
@@ -133,14 +144,23 @@ async def main(port: int, host: str, count: int, expected: int) -> None:
     _tell("ready")
     deployment_id = (await asyncio.to_thread(sys.stdin.readline)).strip()
     call = {"action": "subscribe", "rooms": [f"deployment:{deployment_id}"], "log_since": {deployment_id: 0}}
+    asked_at = time.time()
     for subscriber in subscribers:
         subscriber.send(json.dumps(call).encode())
     ended = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     complete = asyncio.gather(*(item.complete for item in subscribers), return_exceptions=True)
     await asyncio.wait({ended, complete}, return_when=asyncio.FIRST_COMPLETED)
     dropped = sum(item.complete.done() and item.complete.exception() is not None for item in subscribers)
-    missing = count * expected - seen.lines
-    _tell(json.dumps({"missing": missing, "repeated": seen.repeated, "dropped": dropped, "latencies": seen.latencies}))
+    found = {
+        "missing": count * expected - seen.lines,
+        "repeated": seen.repeated,
+        "dropped": dropped,
+        "silent": sum(item.is_silent for item in subscribers),
+        "refusals": seen.refusals,
+        "joined_after": seen.last_joined_at - asked_at,
+        "latencies": seen.latencies,
+    }
+    _tell(json.dumps(found))
     os._exit(0)  # the thread that reads standard input may still wait
 
 
