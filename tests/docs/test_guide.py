@@ -1,0 +1,44 @@
+"""The guide leads nowhere that does not exist, and speaks of every error."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from towline.client.problems import all_error_classes
+from towline.errors import code_of
+
+_ROOT = Path(__file__).parents[2]
+_PAGES = [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted((_ROOT / "docs").rglob("*.md"))]
+
+
+def _links(page: Path) -> Iterator[tuple[Path, str]]:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if not target.startswith(("http:", "https:")):
+            path, _, anchor = str(target).partition("#")
+            yield (page.parent / path if path else page), anchor
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^a-z0-9 _-]", "", str(heading).lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_pages_and_headings_that_exist() -> None:
+    broken = [
+        f"{page.name}: {path}#{anchor}"
+        for page in _PAGES
+        for path, anchor in _links(page)
+        if not path.exists() or (anchor and anchor not in _anchors(path))
+    ]
+    assert broken == []
+
+
+def test_every_page_of_the_guide_is_in_the_index() -> None:
+    index = (_ROOT / "docs" / "index.md").read_text()
+    assert [page.name for page in (_ROOT / "docs" / "guide").iterdir() if f"guide/{page.name}" not in index] == []
+
+
+def test_every_error_has_its_place_in_troubleshooting() -> None:
+    headings = re.findall(r"(?m)^## (.+)$", (_ROOT / "docs" / "guide" / "troubleshooting.md").read_text())
+    told = {code for heading in headings for code in str(heading).split(", ")}
+    assert [code for kind in all_error_classes() if (code := code_of(kind)) not in told] == []
