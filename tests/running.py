@@ -50,10 +50,19 @@ class RunningTowline:
     api_key: str
     environment: Mapping[str, str]
     outcome: dict[str, object]
+    api_url: str = ""
     client: TowlineClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = TowlineClient(self.url_of(f"towline.{self.base_domain}"), self.api_key)
+        self.api_url = self.api_url or self.url_of(f"towline.{self.base_domain}")
+        self.client = TowlineClient(self.api_url, self.api_key)
+
+    def bypass_router(self) -> None:
+        """Speak to the API at its own loopback port from now on."""
+        self.client.close()
+        port = json.loads((self.folder / "state.json").read_text())["ports"]["api"]
+        self.api_url = f"http://127.0.0.1:{port}"
+        self.client = TowlineClient(self.api_url, self.api_key)
 
     def url_of(self, host: str, path: str = "") -> str:
         """The plain-HTTP address of a host of this Towline."""
@@ -68,7 +77,7 @@ class RunningTowline:
         """Run the `towline` command against this Towline."""
         environment = {
             **self.environment,
-            "TOWLINE_URL": self.url_of(f"towline.{self.base_domain}"),
+            "TOWLINE_URL": self.api_url,
             "TOWLINE_API_KEY": self.api_key,
         }
         return subprocess.run(

@@ -168,7 +168,7 @@ def traffic(towline: RunningTowline, host: str, *, threads: int = 2) -> Generato
             while not is_over.is_set():
                 for connection in ("keep-alive", "close"):
                     _send_one(client, url, {"Host": host, "Connection": connection}, seen, lock)
-                time.sleep(0.005)
+                time.sleep(0.02)
 
     workers = [threading.Thread(target=send) for _ in range(threads)]
     for worker in workers:

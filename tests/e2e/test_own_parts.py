@@ -42,6 +42,7 @@ def towline(tmp_path_factory: pytest.TempPathFactory, registry: Registry, base_i
             "TOWLINE_ACME_DIRECTORY_URL": authority.directory_url,
         }
         running = stack.enter_context(running_towline(Place(http_port), **settings))
+        running.bypass_router()
         running.client.registries.create(
             RegistryCreate(host=registry.address, username=registry.username, password=registry.password)
         )
