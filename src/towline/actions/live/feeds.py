@@ -14,6 +14,7 @@ from towline.actions.platform import Platform
 from towline.errors import Unavailable
 
 _RETRY_SECONDS: Final = 0.5
+_START_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +29,21 @@ class LogFeed:
         self._platform = platform
         self._deployment_id = deployment_id
         self._last: int | None = None
+        self._is_started = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"log feed {deployment_id}")
+
+    @property
+    def last(self) -> int:
+        """The newest line that was passed on, or was there before; 0 while it has not started."""
+        return self._last or 0
+
+    async def wait_until_started(self) -> None:
+        """Return once every line behind `last` will be passed on; Unavailable when that takes too long."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._is_started.wait()
+        except TimeoutError as error:
+            raise Unavailable("PostgreSQL does not answer.") from error
 
     async def close(self) -> None:
         """Follow no more."""
@@ -50,6 +65,7 @@ class LogFeed:
     async def _follow(self, is_over: asyncio.Event) -> None:
         if self._last is None:
             self._last = await get_last_line(self._platform, self._deployment_id)
+            self._is_started.set()
         choice = LineChoice(first=self._last + 1)
         async with aclosing(follow_page(self._platform, self._deployment_id, choice, is_over=is_over)) as batches:
             async for lines in batches:
@@ -74,12 +90,13 @@ class LogFeeds:
         self._platform = platform
         self._feeds: dict[str, LogFeed] = {}
 
-    def join(self, deployment_id: str, listener: Listener) -> None:
+    def join(self, deployment_id: str, listener: Listener) -> LogFeed:
         """Give a deployment's new lines to a listener from here on."""
         feed = self._feeds.get(deployment_id)
         if feed is None:
             feed = self._feeds[deployment_id] = LogFeed(self._platform, deployment_id)
         feed.listeners.add(listener)
+        return feed
 
     async def leave(self, deployment_id: str, listener: Listener) -> None:
         """Give it no more; the last one to leave ends the feed."""

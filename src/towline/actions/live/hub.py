@@ -17,11 +17,11 @@ from towline.actions.live.listener import Listener
 from towline.actions.live.rooms import (
     Grant,
     admit,
-    get_last_line,
     get_newest_sequence,
     list_lost_rooms,
     list_valid_keys,
 )
+from towline.actions.live.sharing import SharedReads
 from towline.actions.live.wire import EventMessage, Origin, event_message, reply_text
 from towline.actions.platform import Platform
 from towline.errors import InvalidInput, NotFound, TowlineError, Unauthenticated, Unavailable
@@ -45,6 +45,7 @@ class LiveHub:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._feeds = LogFeeds(platform)
+        self._reads = SharedReads()
         self._listeners: set[Listener] = set()
         self._rooms: dict[str, set[Listener]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -61,7 +62,7 @@ class LiveHub:
         """A listener without rooms; forgotten on leaving. Unavailable when the process has too many."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise Unavailable("Too many connections listen to events here.", hint="Try again in a minute.")
-        listener = Listener(self._platform, caller)
+        listener = Listener(self._platform, caller, reads=self._reads)
         self._listeners.add(listener)
         self._start()
         try:
@@ -79,8 +80,7 @@ class LiveHub:
         grants: list[Grant] = []
         for room in dict.fromkeys(rooms):
             try:
-                async with self._platform.database.transaction() as work:
-                    grants.append(await admit(work.session, listener.caller, room))
+                grants.append(await self._admit(listener.caller, room))
             except TowlineError as error:
                 await listener.reply(refusal([room], error))
         await self._join(listener, grants, since=since, log_since=log_since)
@@ -98,6 +98,13 @@ class LiveHub:
         await self._stop()
         await self._feeds.close()
 
+    async def _admit(self, caller: Caller, room: str) -> Grant:
+        async def look() -> Grant:
+            async with self._platform.database.transaction() as work:
+                return await admit(work.session, caller, room)
+
+        return await self._reads.get((caller, room), look)
+
     async def _join(
         self, listener: Listener, grants: Sequence[Grant], *, since: int | None, log_since: Mapping[str, int]
     ) -> None:
@@ -111,10 +118,12 @@ class LiveHub:
                 await self._join_log(listener, grant.origin, log_since.get(grant.origin.deployment_id))
 
     async def _join_log(self, listener: Listener, origin: Origin, told: int | None) -> None:
-        self._feeds.join(origin.deployment_id, listener)
-        last = await get_last_line(self._platform, origin.deployment_id)
-        # The feed may have passed lines on while the last one was looked up, so the listener reads before it hears.
-        listener.join_log(origin, told=last if told is None else min(told, last), is_behind=True)
+        feed = self._feeds.join(origin.deployment_id, listener)
+        await feed.wait_until_started()
+        if listener not in feed.listeners:
+            return  # it has left the room meanwhile, or lost it
+        told = feed.last if told is None else min(told, feed.last)
+        listener.join_log(origin, told=told, newest=lambda: feed.last)
 
     async def _confirm(self, listener: Listener, *new: Grant) -> None:
         rooms = list(dict.fromkeys([*listener.grants, *(grant.room for grant in new)]))

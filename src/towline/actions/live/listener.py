@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from towline.actions.access import Caller
 from towline.actions.live.rooms import Grant, read_events
+from towline.actions.live.sharing import SharedReads
 from towline.actions.live.wire import EventMessage, LogMessage, Origin, log_message, log_text
 from towline.actions.logs import read_lines
 from towline.actions.platform import Platform
@@ -36,11 +37,15 @@ class Span:
 
 @dataclass(slots=True)
 class LogSpan:
-    """Up to which line a listener was told a deployment's log."""
+    """Up to which line a listener was told a deployment's log; `newest` is the last line it could have heard of.
+
+    While it is behind, the lines behind `told` are read from the database first.
+    """
 
     origin: Origin
     told: int
-    is_behind: bool
+    newest: Callable[[], int]
+    is_behind: bool = True
 
 
 class Listener:
@@ -50,11 +55,12 @@ class Listener:
     a reason for others to wait, and it misses nothing.
     """
 
-    def __init__(self, platform: Platform, caller: Caller) -> None:
+    def __init__(self, platform: Platform, caller: Caller, *, reads: SharedReads) -> None:
         self.caller = caller
         self.grants: dict[str, Grant] = {}
         self.end_reason: TowlineError | None = None
         self._platform = platform
+        self._reads = reads
         self._rooms: dict[str, Span] = {}
         self._logs: dict[str, LogSpan] = {}
         self._waiting: deque[EventMessage | LogMessage] = deque()
@@ -82,9 +88,9 @@ class Listener:
         self._last_sequence = self._last_sequence or since
         self._wake.set()
 
-    def join_log(self, origin: Origin, *, told: int, is_behind: bool) -> None:
+    def join_log(self, origin: Origin, *, told: int, newest: Callable[[], int]) -> None:
         """Follow a deployment's log behind line `told`."""
-        self._logs[origin.deployment_id] = LogSpan(origin, told, is_behind)
+        self._logs[origin.deployment_id] = LogSpan(origin, told, newest)
         self._wake.set()
 
     def leave(self, room: str) -> None:
@@ -153,12 +159,19 @@ class Listener:
         deployment_id = span.origin.deployment_id
         is_more = True
         while is_more and self._logs.get(deployment_id) is span:
-            lines = await read_lines(self._platform, deployment_id, after=span.told, limit=_LINES_AT_ONCE)
-            is_more = len(lines) == _LINES_AT_ONCE
-            if lines:
-                span.told = lines[-1]["sequence"]
-                yield log_text([log_message(deployment_id, lines)], span.origin, sequence=self._last_sequence)
+            # A read that began before the newest line was passed on may not have that line, so it is not shared.
+            about = (deployment_id, span.told, span.newest())
+            missed = await self._reads.get(about, lambda: self._read_behind(span))
+            is_more = missed is not None and missed.last - missed.first + 1 == _LINES_AT_ONCE
+            if missed is not None:
+                span.told = missed.last
+                yield log_text([missed], span.origin, sequence=self._last_sequence)
         span.is_behind = False
+
+    async def _read_behind(self, span: LogSpan) -> LogMessage | None:
+        deployment_id = span.origin.deployment_id
+        lines = await read_lines(self._platform, deployment_id, after=span.told, limit=_LINES_AT_ONCE)
+        return log_message(deployment_id, lines) if lines else None
 
     def _next_text(self) -> str:
         message = self._take()
