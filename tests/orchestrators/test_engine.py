@@ -147,3 +147,9 @@ def test_refusals_become_towlines_errors(status: int, message: str, kind: type[T
     error = engine_error(status, message)
     assert type(error) is kind
     assert message in error.message
+
+
+def test_an_image_without_a_command_is_said_in_words() -> None:
+    error = engine_error(400, "No command specified")
+    assert (error.message, error.field) == ("The image names no command to run.", "start_command")
+    assert "--start-command" in error.hint

@@ -180,6 +180,9 @@ def engine_error(status: int, message: str) -> TowlineError:
         return ImageNotFound(text) if "no such image" in lowered else NotFound(text)
     if status == 409:
         return Conflict(text)
+    if status == 400 and "no command specified" in lowered:
+        hint = "Give the image a CMD, or the service a start command (`--start-command`)."
+        return InvalidInput("The image names no command to run.", hint=hint, field="start_command")
     if status == 400:
         is_command = "executable file not found" in lowered or "exec:" in lowered
         return InvalidInput(text, field="command" if is_command else None)
