@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -22,6 +23,7 @@ from towline.models.history import Log, LogLine
 from towline.values import Level, LogEntry, Stream
 
 _FLUSH_SECONDS = 0.05
+_BURST_SECONDS = 0.01
 _CLOSE_SECONDS = 10.0
 _RETRY_SECONDS = 0.5
 _FOLLOW_SECONDS = 1.0
@@ -37,7 +39,7 @@ def log_channel(owner_id: str) -> str:
 
 
 class LogWriter:
-    """Writes one log. Lines wait at most 50 ms for their batch; a full buffer slows the writer, never loses a line.
+    """Writes one log, in batches at most every 50 ms; a full buffer slows the writer, never loses a line.
 
     While the disk is full, a patient writer keeps its callers waiting; any other drops lines, and its `report` raises
     DiskFull.
@@ -110,13 +112,16 @@ class LogWriter:
 
     async def _flush_for_ever(self) -> None:
         is_closing = False
+        next_at = 0.0
         while not is_closing:
             first = await self._lines.get()
             if first is None:
                 return
+            now = time.monotonic()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FLUSH_SECONDS):
+                async with asyncio.timeout(max(_BURST_SECONDS, next_at - now)):
                     await self._hurry.wait()
+            next_at = time.monotonic() + _FLUSH_SECONDS
             entries = [first]
             is_closing = self._take(entries)
             await self._store_at_last(entries)
