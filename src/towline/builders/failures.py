@@ -22,7 +22,7 @@ _KILLED: Final = 137
 _OFFLINE: Final = ("no such host", "connection refused", "i/o timeout", "network is unreachable", "tls handshake")
 _LOST: Final = (
     *("cannot connect to the docker daemon", "error during connect", "unexpected eof"),
-    *("code = unavailable", "connection reset by peer", "broken pipe"),
+    *("code = unavailable", "connection reset by peer", "broken pipe", "did not provide an image id"),
 )
 """How the client ends when the daemon is not there or went away; no step has failed then."""
 

@@ -99,7 +99,7 @@ class Engine:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             docker.api_version = "auto"  # the daemon that comes back may be another version
-            raise OrchestratorUnavailable(f"Docker does not answer: {error}.") from error
+            raise OrchestratorUnavailable(f"Docker does not answer: {_reason(error)}.") from error
 
     async def get_version(self) -> str:
         """The engine's version, within two seconds."""
@@ -128,7 +128,7 @@ class Engine:
             try:
                 await docker.version()
             except DockerError as error:
-                raise OrchestratorUnavailable(f"Docker does not answer: {error.message}.") from error
+                raise OrchestratorUnavailable(f"Docker does not answer: {_reason(error)}.") from error
         return f"{docker.docker_host}/{docker.api_version}/{path}"
 
     def _connect(self) -> None:
@@ -187,6 +187,14 @@ def engine_error(status: int, message: str) -> TowlineError:
         is_command = "executable file not found" in lowered or "exec:" in lowered
         return InvalidInput(text, field="command" if is_command else None)
     return EngineRefused(text)
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in the system's words where it says so."""
+    origin = error.__context__ if isinstance(error, DockerError) else error
+    if isinstance(origin, aiohttp.ClientConnectorError):
+        return (origin.os_error.strerror or str(origin.os_error)).lower()
+    return error.message if isinstance(error, DockerError) else "the connection was lost"
 
 
 def _message(answer: str) -> str:
