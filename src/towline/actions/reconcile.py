@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from towline.actions.probing import Prober, Target
 from towline.actions.removal import remove_deleted
 from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
-from towline.errors import FenceLost, RouterUnavailable, TowlineError
+from towline.errors import FenceLost, TowlineError, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
@@ -34,12 +34,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """A workload's release and what the engine has of the workload; `routed` get requests at the address they have."""
+    """A workload's release and what the engine has of the workload.
+
+    `routed` get requests at the address they have; `ports` has an entry for each instance that is known by a row.
+    """
 
     job: Job
     release: Release | None
     instances: Sequence[Instance]
     routed: frozenset[str]
+    ports: Mapping[str, int | None]
 
     @property
     def is_wanted(self) -> bool:
@@ -53,11 +57,8 @@ class _Live:
 
     @property
     def strays(self) -> list[Instance]:
-        """Instances of other releases, and those that cannot serve: never started by a killed process, or cut off."""
-        wanted = self.job.workload.release_id
-        return [
-            item for item in self.instances if item.release_id != wanted or _is_stillborn(item) or _is_cut_off(item)
-        ]
+        """Instances of other releases, and those that cannot serve: half made by a killed process, or cut off."""
+        return [item for item in self.instances if self._is_stray(item)]
 
     @property
     def is_starting(self) -> bool:
@@ -67,8 +68,12 @@ class _Live:
     @property
     def by_usefulness(self) -> list[Instance]:
         """Running instances of the wanted release: those that get requests first, then the oldest."""
-        connected = [item for item in self.mine(InstanceState.RUNNING) if not _is_cut_off(item)]
-        return sorted(connected, key=lambda item: (item.id not in self.routed, item.id))
+        fit = [item for item in self.mine(InstanceState.RUNNING) if not self._is_stray(item)]
+        return sorted(fit, key=lambda item: (item.id not in self.routed, item.id))
+
+    def _is_stray(self, instance: Instance) -> bool:
+        is_of_release = instance.release_id == self.job.workload.release_id and instance.id in self.ports
+        return not is_of_release or _is_stillborn(instance) or _is_cut_off(instance)
 
     def mine(self, state: InstanceState) -> list[Instance]:
         """Instances of the wanted release in a state, oldest first."""
@@ -181,11 +186,12 @@ async def _look(platform: Platform, workload_id: str) -> _Live | None:
             return None
         job = await load_job(work, workload_id)
         release = await work.session.get(Release, job.workload.release_id) if job.workload.release_id else None
-        query = select(InstanceRow).where(InstanceRow.workload_id == workload_id, InstanceRow.is_routed)
-        routed = {(row.id, row.address) for row in await work.session.scalars(query)}
+        query = select(InstanceRow).where(InstanceRow.workload_id == workload_id)
+        rows = {row.id: row for row in await work.session.scalars(query)}
     status = await platform.orchestrator.get_status(workload_id)
+    routed = {(row.id, row.address) for row in rows.values() if row.is_routed}
     served = frozenset(item.id for item in status.instances if (item.id, item.address) in routed)
-    return _Live(job, release, status.instances, served)
+    return _Live(job, release, status.instances, served, {row.id: row.port for row in rows.values()})
 
 
 async def _correct_rows(platform: Platform, live: _Live) -> None:
@@ -239,14 +245,8 @@ async def _route_again(platform: Platform, live: _Live, instances: Sequence[Inst
     waiting = [item for item in instances if item.id not in live.routed]
     if not waiting or live.release is None:
         return
-    async with platform.database.transaction() as work:
-        query = select(InstanceRow.id, InstanceRow.port).where(InstanceRow.id.in_([item.id for item in waiting]))
-        ports = {row.id: row.port for row in await work.session.execute(query)}
     for instance in waiting:
-        if instance.id not in ports:
-            await _remove(platform, [instance])
-            continue
-        target = _target(platform, live, port=ports[instance.id])
+        target = _target(platform, live, port=live.ports[instance.id])
         await Prober(platform.orchestrator).wait_until_healthy([instance], target)
         async with platform.database.transaction() as work:
             await _check_still_wanted(work, live)
@@ -265,10 +265,12 @@ async def _bring_up(platform: Platform, live: _Live, count: int) -> None:
     spec = await make_run_spec(platform, job, release, deployment_id=release.deployment_id)
     try:
         await _start_routed(platform, live, spec, count=count)
-    except (RouterUnavailable, FenceLost):
+    except FenceLost:
         raise
     except TowlineError as error:
-        await _back_off(platform, live, error)
+        # That Docker or Traefik is away is no fault of the app's.
+        if not isinstance(error, Unavailable) or not error.retryable:
+            await _back_off(platform, live, error)
         raise
     await _remember(platform, live, health=workload.health, error="", restarts=0)
 
