@@ -61,6 +61,18 @@ class Machine:
         self.daemon.wait()
         wait_for(lambda: None if Path(f"/proc/{containerd}").exists() else True)
 
+    def cut_power(self) -> None:
+        """kill -9 the daemon and every container, as a power failure would."""
+        self.kill_docker()
+        self.kill_containers()
+
+    def kill_containers(self) -> None:
+        """Kill all processes of all containers, and those that mind them."""
+        for process_id in self.list_shims():
+            for number in (*_children(process_id), process_id):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+
     def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
         """What the docker command prints."""
         command = ["/usr/bin/docker", f"--host={self.docker_host}", *arguments]
@@ -126,10 +138,7 @@ def _end(made: Machine) -> None:
             made.docker("rm", "--force", "--volumes", *containers)
     made.daemon.send_signal(signal.SIGTERM)
     made.daemon.wait(30)
-    for process_id in made.list_shims():
-        for number in (*_children(process_id), process_id):
-            with suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+    made.kill_containers()
 
 
 def _children(process_id: int) -> list[int]:

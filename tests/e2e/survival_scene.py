@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +25,7 @@ from towline.client import TowlineClient
 from towline.contract.deployments import DeployRequest
 from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout
-from towline.supervise.status import PartStatus, find_status
+from towline.supervise.status import Status, find_status
 from towline.values import DeploymentStatus, Step
 
 STEPS = (Step.FETCH, Step.BUILD, Step.START, Step.HEALTH, Step.SWITCH, Step.RETIRE)
@@ -128,7 +130,7 @@ class Scene:
 
     def kill(self, part: str) -> Mapping[Step, Outcome]:
         """Deploy what was committed, kill the part when each deployment is in its step, and wait for all ends."""
-        traefik = self._part("traefik").process_id
+        traefik = self._status().parts["traefik"].process_id
         self.gates.close(*_GATED)
         try:
             deployments = self._bring_into_steps(traefik)
@@ -138,8 +140,10 @@ class Scene:
                 os.kill(traefik, signal.SIGCONT)
             self.gates.drop_connections()
             self.gates.open(*_GATED)
-        if part == "dockerd":
+        if part in {"dockerd", "everything"}:
             self.machine.start_docker()
+        if part == "everything":
+            self._start_towline()
         return {step: self._outcome(deployments[step]) for step in STEPS}
 
     def is_whole(self) -> bool:
@@ -182,15 +186,31 @@ class Scene:
 
     def _kill(self, part: str) -> None:
         self.killed_at = datetime.now(UTC)
-        if part == "dockerd":
+        if part == "everything":
+            self._kill_all_parts()
+            self.machine.cut_power()
+        elif part == "dockerd":
             self.machine.kill_docker()
         else:
-            os.kill(self._part(part).process_id, signal.SIGKILL)
+            os.kill(self._status().parts[part].process_id, signal.SIGKILL)
 
-    def _part(self, name: str) -> PartStatus:
+    def _kill_all_parts(self) -> None:
+        """The supervisor first, which would start the others again."""
+        status = self._status()
+        for process_id in (status.supervisor, *(part.process_id for part in status.parts.values() if part.process_id)):
+            os.kill(process_id, signal.SIGKILL)
+
+    def _start_towline(self) -> None:
+        command = [sys.executable, "-m", "towline", "up", "--data", str(self.towline.folder), "--detach", "--empty"]
+        started = subprocess.run(
+            command, env=self.towline.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert started.returncode == 0, started.stderr
+
+    def _status(self) -> Status:
         status = find_status(Layout(self.towline.folder).status_file)
         assert status is not None
-        return status.parts[name]
+        return status
 
     def _outcome(self, deployment_id: str) -> Outcome:
         row = self._wait_until_final(deployment_id)

@@ -85,7 +85,7 @@ class TestApiAndWorkerInOneProcess:
 
     processes: ClassVar[str] = "one"
 
-    @pytest.mark.parametrize("part", ["server", "postgres", "valkey", "traefik", "dockerd"])
+    @pytest.mark.parametrize("part", ["server", "postgres", "valkey", "traefik", "dockerd", "everything"])
     def test_deployments_in_every_step_survive_a_kill(self, stage: Stage, part: str) -> None:
         _survive(stage, part)
 
@@ -101,7 +101,7 @@ class TestApiAndWorkerInTwoProcesses:
 
 
 def _survive(stage: Stage, part: str) -> None:
-    """Kill the part; then everything is as if nothing had been, but for Traefik's own absence."""
+    """Kill the part; then all is as if nothing had been, but for requests while Traefik or everything was away."""
     scene = stage.scene
     before = {step: scene.text_of(step) for step in STEPS}
     scene.commit()
@@ -119,7 +119,8 @@ def _survive(stage: Stage, part: str) -> None:
     for step, outcome in outcomes.items():
         assert outcome.status is DeploymentStatus.SUCCESS, f"{step}: {outcome.error}"
         assert requests[step].texts == [before[step], scene.text_of(step)]
-        absence = (scene.killed_at, whole_at) if part == "traefik" else (whole_at, scene.killed_at)
+        is_away = part in {"traefik", "everything"}
+        absence = (scene.killed_at, whole_at) if is_away else (whole_at, scene.killed_at)
         assert requests[step].failures_outside(*absence) == []
     assert picture == stage.undisturbed
 
@@ -176,11 +177,14 @@ def _settled(scene: Scene, *, like: Picture | None = None) -> Picture:
 def _line(part: str, step: Step, outcome: Outcome, requests: Requests, *, settled: float) -> str:
     end = f"{outcome.status} (attempt {outcome.attempt})"
     failed = f"{len(requests.failures)} of {requests.total}"
-    return f"{part:9} {step:8} {outcome.step_at_kill:8} {end:21} {outcome.seconds:6.1f} {settled:8.1f}   {failed}"
+    return f"{part:10} {step:8} {outcome.step_at_kill:8} {end:21} {outcome.seconds:6.1f} {settled:8.1f}   {failed}"
 
 
 def _show(lines: list[str], config: pytest.Config) -> None:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reporter, capture = (config.pluginmanager.get_plugin(name) for name in ("terminalreporter", "capturemanager"))
     assert reporter is not None
-    for line in ("", "killed    aimed at in step  end                   seconds  settled   failed requests", *lines):
-        reporter.write_line(line)
+    assert capture is not None
+    head = "killed     aimed at in step  end                   seconds  settled   failed requests"
+    with capture.global_and_fixture_disabled():
+        for line in ("", head, *lines):
+            reporter.write_line(line)
