@@ -22,7 +22,7 @@ from towline.contract.events import Event, EventDetail, Subscribe, Subscribed
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogPage
 from towline.contract.operations import IDEMPOTENCY_HEADER, Operation
 from towline.contract.problems import PROBLEM_MEDIA_TYPE, FieldProblem, Problem
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.contract.uploads import UPLOAD_OFFSET_HEADER, Upload
 from towline.errors import Conflict, InvalidInput, TowlineError, Unauthenticated
 

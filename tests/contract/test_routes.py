@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from towline.contract.base import Model
 from towline.contract.operations import Operation
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 
 FOUNDING = {
     "projects": "list create get update delete",

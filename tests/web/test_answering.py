@@ -11,7 +11,7 @@ from tests.web.door import open_door
 
 from towline.actions.keys import make_token
 from towline.actions.platform import Platform
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.sources.base import Source
 from towline.web.access import check_admitted
 from towline.web.auth import client_address

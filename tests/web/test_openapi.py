@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.web.app import create_app
 from towline.web.openapi import build_openapi
 from towline.web.operations import OperationRoute

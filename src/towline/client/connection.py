@@ -16,7 +16,7 @@ from towline.client.transport import make_http_client
 from towline.contract.base import API_PREFIX, Page
 from towline.contract.operations import IDEMPOTENCY_HEADER, Operation
 from towline.contract.problems import PROBLEM_MEDIA_TYPE
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.errors import InvalidInput, TimedOut, Unavailable
 
 M = TypeVar("M", bound=BaseModel)

@@ -11,6 +11,7 @@ IDEMPOTENCY_KEY_PATTERN: Final = r"^[!-~]{1,128}$"
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"]
 Permission = Literal[
+    "anyone",
     "signed_in",
     "view_projects",
     "view_logs",
@@ -23,7 +24,8 @@ Permission = Literal[
     "administer",
 ]
 """What a caller must be allowed: the permissions of the project's role, `create_projects` (every user, but no key of
-one project), `administer` (instance administrators), and `signed_in` (any valid key or session)."""
+one project), `administer` (instance administrators), `signed_in` (any valid key or session), and `anyone` (also
+without a credential: signing in, set-up, invitations)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from towline.actions.access import INSTANCE_PERMISSIONS, Permission
 from towline.actions.services import get_service
 from towline.errors import NotFound
 from towline.models.deployments import Deployment
-from towline.web.deps import SIGNED_IN, Call
+from towline.web.deps import ANYONE, SIGNED_IN, Call
 
 
 async def admit(call: Call) -> None:
@@ -14,7 +14,7 @@ async def admit(call: Call) -> None:
 
     Operations of a project that is named in query or body are only admitted to ask for it: see `Call`.
     """
-    if call.operation.permission == SIGNED_IN:
+    if call.operation.permission in {ANYONE, SIGNED_IN}:
         call.is_checked = True
         return
     permission = Permission(call.operation.permission)

@@ -17,9 +17,9 @@ from towline.contract.operations import JSON_MEDIA_TYPE, Operation
 from towline.errors import TowlineError, Unauthenticated
 from towline.infra.database import Work
 from towline.web.access import admit, check_admitted
-from towline.web.auth import authenticate, client_address
+from towline.web.auth import authenticate_for, client_address
 from towline.web.bodies import parse_arguments, parse_path, read_body
-from towline.web.deps import SIGNED_IN, Call, get_platform
+from towline.web.deps import ANYONE, SIGNED_IN, Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
 from towline.web.problems import InvalidRequest, problem_of_database, problem_response, unexpected_response
 from towline.web.refusals import note_refused, note_unauthenticated
@@ -40,7 +40,7 @@ class Mounted:
 async def answer(mounted: Mounted, request: Request) -> Response:
     """The answer to a request to an operation; every error becomes a problem here."""
     try:
-        use = await authenticate(request)
+        use = await authenticate_for(mounted.operation, request)
         call = Call(get_platform(request), mounted.operation, request, use)
     except TowlineError as error:
         await _note_unknown(mounted.operation, request, error)
@@ -90,7 +90,7 @@ async def _work(mounted: Mounted, call: Call) -> Response:
 
 async def _answer_alone(mounted: Mounted, call: Call) -> Response:
     """Operations that hold no transaction: the guard has one of its own."""
-    if mounted.operation.permission == SIGNED_IN:
+    if mounted.operation.permission in {ANYONE, SIGNED_IN}:
         await admit(call)
     else:
         await _admit_alone(call)

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from towline.actions.access import ANONYMOUS
 from towline.actions.keys import KEY_PATTERN, KeyUse, find_key_use, note_key_use
 from towline.actions.platform import Platform
+from towline.contract.operations import Operation
 from towline.errors import TowlineError, Unauthenticated
+from towline.web.deps import ANYONE
 
 _TOKEN: Final = re.compile(KEY_PATTERN)
 _PROXIES: Final = {"127.0.0.1", "::1"}
@@ -42,6 +46,13 @@ class UseNotes:
             await note_key_use(self._platform, key_id, address=address)
         except TowlineError as error:
             _log.warning("The use of a key was not noted: %s", error)
+
+
+async def authenticate_for(operation: Operation, connection: HTTPConnection) -> KeyUse:
+    """Who calls an operation: nobody in particular where it is open to anyone; Unauthenticated otherwise."""
+    if operation.permission == ANYONE:
+        return KeyUse(replace(ANONYMOUS, address=client_address(connection)), "", "", None, None)
+    return await authenticate(connection)
 
 
 async def authenticate(connection: HTTPConnection) -> KeyUse:

@@ -19,7 +19,7 @@ from towline.contract.deployments import (
     DeploymentTrigger,
     DeployRequest,
 )
-from towline.contract.routes import BUNDLE_MEDIA_TYPE
+from towline.contract.routes.deployments import BUNDLE_MEDIA_TYPE
 from towline.errors import InvalidInput, NotFound
 from towline.models import deployments as rows
 from towline.models.services import Service

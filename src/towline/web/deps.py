@@ -17,6 +17,7 @@ from towline.models.deployments import Deployment
 from towline.models.projects import Project
 from towline.models.services import Service
 
+ANYONE: Final = "anyone"
 SIGNED_IN: Final = "signed_in"
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from towline import __version__
 from towline.contract.base import API_PREFIX, Model
 from towline.contract.operations import IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN, Operation
 from towline.contract.problems import PROBLEM_MEDIA_TYPE, Problem
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.contract.uploads import UPLOAD_MEDIA_TYPE, UPLOAD_OFFSET_HEADER
 
 _Mode = Literal["validation", "serialization"]

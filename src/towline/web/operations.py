@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from towline.contract.base import API_PREFIX
 from towline.contract.operations import Operation
-from towline.contract.routes import OPERATIONS
+from towline.contract.routes.table import OPERATIONS
 from towline.web.answering import Endpoint, Mounted, answer
 
 E = TypeVar("E", bound=Endpoint)

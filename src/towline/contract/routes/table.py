@@ -1,0 +1,28 @@
+"""The table of all operations of the API: the one place that says what exists, at which path, for whom."""
+
+from typing import Final
+
+from towline.contract.routes.credentials import CREDENTIAL_OPERATIONS
+from towline.contract.routes.deployments import DEPLOYMENT_OPERATIONS
+from towline.contract.routes.groups import GROUP_OPERATIONS
+from towline.contract.routes.identities import IDENTITY_OPERATIONS
+from towline.contract.routes.instance import INSTANCE_OPERATIONS
+from towline.contract.routes.members import MEMBER_OPERATIONS
+from towline.contract.routes.projects import PROJECT_OPERATIONS
+from towline.contract.routes.services import SERVICE_OPERATIONS
+from towline.contract.routes.sign_in import SIGN_IN_OPERATIONS
+from towline.contract.routes.variables import VARIABLE_OPERATIONS
+
+OPERATIONS: Final = (
+    *PROJECT_OPERATIONS,
+    *SERVICE_OPERATIONS,
+    *DEPLOYMENT_OPERATIONS,
+    *GROUP_OPERATIONS,
+    *VARIABLE_OPERATIONS,
+    *SIGN_IN_OPERATIONS,
+    *IDENTITY_OPERATIONS,
+    *MEMBER_OPERATIONS,
+    *CREDENTIAL_OPERATIONS,
+    *INSTANCE_OPERATIONS,
+)
+"""Every operation, in the order of the documentation."""
