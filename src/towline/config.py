@@ -61,7 +61,7 @@ class Settings(BaseModel):
     registry_repository: str = Field(
         "", description="Repository prefix built images are pushed to; empty keeps them local."
     )
-    network_pool: str = Field("10.117.0.0/16", description="Addresses from which environments get their /26 networks.")
+    network_pool: str = Field("10.112.0.0/13", description="Addresses from which environments get their /23 networks.")
 
     python_image: str = Field("python:{version}-slim", description="Base image of detected Python projects.")
     node_image: str = Field("node:{version}-slim", description="Base image of detected Node projects.")
@@ -100,6 +100,8 @@ class Settings(BaseModel):
 
     lease: timedelta = Field(timedelta(seconds=15), description="A worker silent this long loses its deployments.")
     sweep_interval: timedelta = Field(timedelta(seconds=10), description="Time between two looks for stuck work.")
+    session_idle: timedelta = Field(timedelta(days=14), description="A session that is not used for so long ends.")
+    session_lifetime: timedelta = Field(timedelta(days=90), description="Longest time until one has to sign in again.")
     bootstrap_api_key: SecretStr = Field(
         SecretStr(""), description="At the first start: value of an administrator's API key, at least 32 characters."
     )

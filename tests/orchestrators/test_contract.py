@@ -185,7 +185,7 @@ class TestOrchestrator:
     async def test_a_network_is_made_once_and_removed(self, bench: Bench) -> None:
         name = f"{bench.network}-second"
         subnet = await bench.orchestrator.ensure_network(name, labels={"towline.environment": "env_1"})
-        assert subnet.endswith("/26")
+        assert subnet.endswith("/23")
         assert await bench.orchestrator.ensure_network(name, labels={}) == subnet
         assert await bench.orchestrator.ensure_network(bench.network, labels={}) != subnet
         assert list(await bench.orchestrator.list_networks()) == [bench.network, name]

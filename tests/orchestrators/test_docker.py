@@ -258,3 +258,14 @@ async def test_an_image_in_use_is_quietly_kept(docker_bench: Bench) -> None:
     for _ in range(2):
         await orchestrator.remove_image(docker_bench.images["silent"])
     assert await orchestrator.get_image(docker_bench.images["silent"])
+
+
+async def test_an_instance_keeps_its_address_whoever_starts_before_it(docker_bench: Bench) -> None:
+    orchestrator = docker_bench.orchestrator
+    first, second = (await orchestrator.deploy(docker_bench.spec("silent"), count=2)).instances
+    for instance in (first, second):
+        await orchestrator.stop(instance, grace_seconds=0)
+    (third,) = (await orchestrator.deploy(docker_bench.spec("silent"), count=1)).instances
+    again = [await orchestrator.start(instance) for instance in (second, first)]
+    assert [instance.address for instance in again] == [second.address, first.address]
+    assert len({first.address, second.address, third.address}) == 3

@@ -165,7 +165,10 @@ def test_an_environments_network_is_a_labelled_bridge_with_a_way_out() -> None:
         "CheckDuplicate": True,
         "Driver": "bridge",
         "Internal": False,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.1.0.0/26", "Gateway": "10.1.0.1"}]},
+        "IPAM": {
+            "Driver": "default",
+            "Config": [{"Subnet": "10.1.0.0/26", "Gateway": "10.1.0.1", "IPRange": "10.1.0.0/27"}],
+        },
         "Options": {"com.docker.network.bridge.enable_icc": "true"},
         "Labels": {"towline.instance-of": "x"},
     }

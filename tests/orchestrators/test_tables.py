@@ -38,9 +38,9 @@ def test_routes_of_the_host_are_read_without_the_default_route() -> None:
 
 
 def test_the_first_free_subnet_is_chosen() -> None:
-    taken = [IPv4Network("10.0.0.0/26"), IPv4Network("10.0.0.64/27"), IPv4Network("10.0.0.192/26")]
+    taken = [IPv4Network("10.0.0.0/23"), IPv4Network("10.0.2.0/27"), IPv4Network("10.0.6.0/23")]
     for name in ("one", "two", "three"):
-        assert choose_subnet("10.0.0.0/24", name=name, taken=taken) == IPv4Network("10.0.0.128/26")
+        assert choose_subnet("10.0.0.0/21", name=name, taken=taken) == IPv4Network("10.0.4.0/23")
 
 
 def test_the_same_name_leads_to_the_same_subnet() -> None:

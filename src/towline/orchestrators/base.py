@@ -78,8 +78,9 @@ class Orchestrator(ABC):
 
     @abstractmethod
     def follow_events(self) -> AsyncGenerator[InstanceEvent]:
-        """What happens to this installation's instances from this call on.
+        """What happens to this installation's instances from this call on; each start and each death is told.
 
+        Where an orchestrator learns of a death sooner than the engine, it tells `exit` first, then `die`.
         Raises OrchestratorUnavailable when the engine is lost. Nothing is missed between the call and the first
         iteration. Close it when leaving early.
         """

@@ -7,8 +7,9 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
-from towline.errors import Conflict, NotFound, TowlineError
+from towline.errors import Conflict, EngineRefused, NotFound, OrchestratorUnavailable, TowlineError
 from towline.names import instance_name, new_id
+from towline.orchestrators.docker.addresses import IN_USE, choose_addresses
 from towline.orchestrators.docker.engine import Document, Engine
 from towline.orchestrators.docker.payloads import (
     INSTANCE_LABEL,
@@ -27,6 +28,8 @@ _REMOVAL_SECONDS: Final = 60.0
 _KILL_SECONDS: Final = 30.0
 """How long the Engine may take beyond the grace."""
 
+_ADDRESS_TRIES: Final = 10
+
 
 class Instances:
     """The instances of one installation on one Engine."""
@@ -37,7 +40,8 @@ class Instances:
 
     async def start_new(self, spec: RunSpec, *, count: int) -> tuple[Instance, ...]:
         """Create and start `count` instances in parallel; on an error or a cancel none of them stays."""
-        tasks = [asyncio.create_task(self._start_one(spec)) for _ in range(count)]
+        addresses = await self._choose_addresses(spec, count=count)
+        tasks = [asyncio.create_task(self._start_one(spec, address)) for address in addresses]
         try:
             return tuple(await asyncio.gather(*tasks))
         except BaseException:
@@ -102,7 +106,20 @@ class Instances:
             await self.stop(instance, grace_seconds=grace_seconds)
         await remove_container(self._engine, instance.engine_id)
 
-    async def _start_one(self, spec: RunSpec) -> Instance:
+    async def _choose_addresses(self, spec: RunSpec, *, count: int) -> Sequence[str]:
+        return await choose_addresses(self._engine, spec.network, count=count) or [""] * count
+
+    async def _start_one(self, spec: RunSpec, address: str) -> Instance:
+        for _ in range(_ADDRESS_TRIES):
+            try:
+                return await self._start_at(spec, address)
+            except EngineRefused as error:
+                if IN_USE not in error.message.lower():
+                    raise
+            (address,) = await self._choose_addresses(spec, count=1)
+        raise OrchestratorUnavailable(f"No free address was found in {spec.network} in {_ADDRESS_TRIES} tries.")
+
+    async def _start_at(self, spec: RunSpec, address: str) -> Instance:
         instance_id = new_id("ins")
         name = instance_name(
             project=spec.project,
@@ -112,7 +129,8 @@ class Instances:
             instance_id=instance_id,
         )
         labels = instance_labels(spec, installation_id=self._installation_id, instance_id=instance_id)
-        payload = container_payload(spec, labels=labels, with_init=await self._engine.supports_init())
+        with_init = await self._engine.supports_init()
+        payload = container_payload(spec, labels=labels, with_init=with_init, address=address)
         return await with_container(self._engine, name, payload, self._start_and_get)
 
     async def _start_and_get(self, engine_id: str) -> Instance:

@@ -15,7 +15,7 @@ from towline.errors import Conflict, InvalidInput, NotFound, OrchestratorUnavail
 from towline.orchestrators.docker.engine import Document, Engine, section
 from towline.orchestrators.docker.payloads import OWNER_LABEL, network_payload
 
-PREFIX_LENGTH: Final = 26
+PREFIX_LENGTH: Final = 23
 _TRIES: Final = 20
 _WAITS: Final = 20
 _WAIT_SECONDS: Final = 0.1
@@ -103,7 +103,7 @@ class Networks:
 
 
 def choose_subnet(pool: str, *, name: str, taken: Collection[Subnet]) -> Subnet:
-    """The first /26 of the pool that overlaps nothing taken; OrchestratorUnavailable when there is none.
+    """The first /23 of the pool that overlaps nothing taken; OrchestratorUnavailable when there is none.
 
     The search begins at a place that follows from the name: two processes that make the same network choose the same
     subnet, and the Engine, which does not keep names unique, refuses the second.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from towline.errors import InvalidInput
+from towline.orchestrators.docker.addresses import halves
 from towline.orchestrators.docker.engine import Document
 from towline.values import Limits, RunSpec, VolumeMount
 
@@ -23,11 +24,12 @@ _VOLUME_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}"
 
 
 def container_payload(
-    spec: RunSpec, *, labels: Mapping[str, str], with_init: bool, command: Sequence[str] = ()
+    spec: RunSpec, *, labels: Mapping[str, str], with_init: bool, command: Sequence[str] = (), address: str = ""
 ) -> Document:
     """Body of `POST /containers/create` for one instance, or for `command` in a fresh container of the release.
 
-    A command takes the place of the image's CMD, as in `docker run IMAGE COMMAND`; its ENTRYPOINT stays in front.
+    An instance keeps its `address` for life. A command takes the place of the image's CMD, as in
+    `docker run IMAGE COMMAND`; its ENTRYPOINT stays in front.
     Raises InvalidInput for a variable, volume or command that cannot be carried exactly.
     """
     payload: Document = {
@@ -37,7 +39,7 @@ def container_payload(
         "StopTimeout": math.ceil(spec.stop_grace.total_seconds()),
         "HostConfig": _host_config(spec, labels=labels, with_init=with_init),
         "NetworkingConfig": {
-            "EndpointsConfig": {spec.network: {"Aliases": [] if command else list(spec.aliases)}},
+            "EndpointsConfig": {spec.network: _endpoint([] if command else spec.aliases, address)},
         },
     }
     if arguments := [*(command or spec.command)]:
@@ -72,10 +74,14 @@ def network_payload(name: str, *, subnet: str, gateway: str, labels: Mapping[str
         "CheckDuplicate": True,
         "Driver": "bridge",
         "Internal": False,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": subnet, "Gateway": gateway}]},
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": subnet, "Gateway": gateway, "IPRange": halves(subnet)[0]}]},
         "Options": {"com.docker.network.bridge.enable_icc": "true"},
         "Labels": dict(labels),
     }
+
+
+def _endpoint(aliases: Sequence[str], address: str) -> Document:
+    return {"Aliases": list(aliases), **({"IPAMConfig": {"IPv4Address": address}} if address else {})}
 
 
 def _host_config(spec: RunSpec, *, labels: Mapping[str, str], with_init: bool) -> Document:

@@ -61,7 +61,7 @@ class MemoryOrchestrator(Orchestrator):
 
     kind = "memory"
 
-    def __init__(self, *, installation_id: str = "memory", network_pool: str = "10.117.0.0/16") -> None:
+    def __init__(self, *, installation_id: str = "memory", network_pool: str = "10.112.0.0/13") -> None:
         self._installation_id = installation_id
         self._pool = ipaddress.IPv4Network(network_pool)
         self._slots: dict[str, _Slot] = {}
@@ -212,7 +212,7 @@ class MemoryOrchestrator(Orchestrator):
         if name not in self._networks:
             taken = set(self._networks.values())
             self._networks[name] = next(
-                str(subnet) for subnet in self._pool.subnets(new_prefix=26) if str(subnet) not in taken
+                str(subnet) for subnet in self._pool.subnets(new_prefix=23) if str(subnet) not in taken
             )
         return self._networks[name]
 
