@@ -84,6 +84,26 @@ async def test_a_bare_service_has_the_defaults_of_the_contract(ann: Person) -> N
     assert ServiceList.model_validate_json(listed.content).items == [made]
 
 
+async def test_the_fast_list_is_what_the_contract_says(door: Door, ann: Person) -> None:
+    assert (await ann.get("/projects/shop/services"))["items"] == []
+    for name in ("web", "old", "db"):
+        await ann.post("/projects/shop/services", {"name": name})
+    await ann.post("/projects/shop/services", _FULL)
+    await ann.delete("/projects/shop/services/old")
+    await ann.post("/projects", {"name": "blog"})
+    await ann.post("/projects/blog/services", {"name": "foreign"})
+    listed = ServiceList.model_validate_json((await ann.call("GET", "/projects/shop/services")).content)
+    assert [item.name for item in listed.items] == ["api", "db", "web"]
+    for item in listed.items:
+        assert item == Service.model_validate(await ann.get(f"/projects/shop/services/{item.name}"))
+    first = await ann.get("/projects/shop/services", limit=2)
+    rest = await ann.get("/projects/shop/services", limit=2, cursor=first["next_cursor"])
+    assert [item["name"] for item in first["items"] + rest["items"]] == ["api", "db", "web"]
+    assert rest["next_cursor"] is None
+    stranger = await door.add_person()
+    assert (await stranger.call("GET", "/projects/shop/services")).status_code == 404
+
+
 async def test_fields_left_out_stay_and_null_brings_back_the_default(door: Door, ann: Person) -> None:
     made = await ann.post("/projects/shop/services", _FULL)
     changed = await ann.patch("/projects/shop/services/api", {"port": None, "start_command": None, "replicas": 5})

@@ -1,10 +1,11 @@
 """Services: the programs of a project; made, changed, deleted, and shown as they are in production."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Select, and_, delete, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
@@ -15,7 +16,8 @@ from towline.actions.platform import Platform
 from towline.actions.routes import rename_generated_routes
 from towline.actions.service_sources import check_source, find_remote, open_build_secrets, seal_credential
 from towline.errors import Conflict, InvalidInput, NotFound
-from towline.infra.database import Work
+from towline.infra.database import Database, Work
+from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Variable, Workload
@@ -40,19 +42,23 @@ RUN_FIELDS: Final = (
 """Kept in the JSON `run`, by the contract's names."""
 
 _COLUMNS: Final = ("name", "type", "dockerfile_path", "port")
+_SHOWN_COLUMNS: Final = ("id", "project_id", "created_at", "updated_at")
 
 
 async def get_service(session: AsyncSession, project_id: str, reference: str) -> Service:
     """A project's service by id or name; NotFound otherwise."""
-    query = select(Service).where(
-        Service.project_id == project_id,
-        Service.deleted_at.is_(None),
-        or_(Service.id == reference, Service.name == reference),
-    )
-    service = (await session.scalars(query)).one_or_none()
+    service = (await session.scalars(select(Service).where(_is_service(project_id, reference)))).one_or_none()
     if service is None:
         raise NotFound(f"The project has no service {reference!r}.")
     return service
+
+
+async def read_service(database: Database, project_id: str, reference: str) -> Service:
+    """What `get_service` gives, by a statement compiled once and outside any transaction."""
+    rows = await _service_read().fetch(database, project_id=project_id, reference=reference)
+    if not rows:
+        raise NotFound(f"The project has no service {reference!r}.")
+    return Service(**rows[0])
 
 
 async def create_service(platform: Platform, work: Work, project: Project, fields: Mapping[str, Any]) -> Service:
@@ -98,20 +104,38 @@ async def delete_service(platform: Platform, work: Work, service: Service) -> No
 
 
 async def list_services(
-    platform: Platform, session: AsyncSession, project_id: str, *, after: str | None, limit: int
+    platform: Platform, project_id: str, *, after: str | None, limit: int
 ) -> Sequence[dict[str, Any]]:
     """Services of a project by name, behind the name `after`; in the shape of the contract's Service."""
-    query = _select_views().where(Service.project_id == project_id, Service.deleted_at.is_(None))
-    if after is not None:
-        query = query.where(Service.name > after)
-    rows = await session.execute(query.order_by(Service.name).limit(limit))
-    return [_view(platform, *row) for row in rows]
+    rows = await _list_read().fetch(platform.database, project_id=project_id, after=after or "", most=limit)
+    return [_view(platform, row) for row in rows]
 
 
 async def get_service_view(platform: Platform, session: AsyncSession, service: Service) -> dict[str, Any]:
     """One service in the shape of the contract's Service; settings never given are left out."""
-    row = (await session.execute(_select_views().where(Service.id == service.id))).one()
-    return _view(platform, *row)
+    rows = await session.execute(_select_views().where(Service.id == service.id))
+    return _view(platform, rows.mappings().one())
+
+
+@cache
+def _service_read() -> Read:
+    project_id, reference = bindparam("project_id", type_=Text()), bindparam("reference", type_=Text())
+    return Read(select(Service.__table__).where(_is_service(project_id, reference)))
+
+
+def _is_service(project_id: Any, reference: Any) -> ColumnElement[bool]:
+    is_named = or_(Service.id == reference, Service.name == reference)
+    return and_(Service.project_id == project_id, Service.deleted_at.is_(None), is_named)
+
+
+@cache
+def _list_read() -> Read:
+    query = _select_views().where(
+        Service.project_id == bindparam("project_id", type_=Text()),
+        Service.deleted_at.is_(None),
+        Service.name > bindparam("after", type_=Text()),
+    )
+    return Read(query.order_by(Service.name).limit(bindparam("most", type_=BigInteger())))
 
 
 def _select_views() -> Select[*tuple[Any, ...]]:
@@ -122,28 +146,40 @@ def _select_views() -> Select[*tuple[Any, ...]]:
     )
     workload = and_(Workload.service_id == Service.id, Workload.environment_id == Environment.id)
     return (
-        select(Service, Workload.health, addresses(Workload.id))
+        select(
+            *(getattr(Service, name) for name in (*_COLUMNS, *_SHOWN_COLUMNS)),
+            Service.source_type,
+            Service.source_config,
+            Service.source_credential.is_not(None).label("has_credential"),
+            Service.build,
+            Service.build_secrets,
+            Service.run,
+            Workload.health,
+            addresses(Workload.id).label("routes"),
+        )
         .join(Environment, in_production, isouter=True)
         .join(Workload, workload, isouter=True)
     )
 
 
-def _view(platform: Platform, service: Service, health: str | None, routes: Any) -> dict[str, Any]:
+def _view(platform: Platform, row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
-        **service.build,
-        **service.run,
-        **{name: getattr(service, name) for name in _COLUMNS},
-        "id": service.id,
-        "project_id": service.project_id,
-        "source": {"type": service.source_type, "config": service.source_config},
-        "has_credential": service.source_credential is not None,
-        "build_secret_names": sorted(open_build_secrets(platform, service)),
-        "is_auto_port": service.port is None,
-        "urls": to_urls(platform, routes),
-        "status": health or "unknown",
-        "created_at": service.created_at,
-        "updated_at": service.updated_at,
+        **row["build"],
+        **row["run"],
+        **{name: row[name] for name in (*_COLUMNS, *_SHOWN_COLUMNS)},
+        "source": {"type": row["source_type"], "config": row["source_config"]},
+        "has_credential": row["has_credential"],
+        "build_secret_names": _names_of_build_secrets(platform, row),
+        "is_auto_port": row["port"] is None,
+        "urls": to_urls(platform, row["routes"]),
+        "status": row["health"] or "unknown",
     }
+
+
+def _names_of_build_secrets(platform: Platform, row: Mapping[Any, Any]) -> list[str]:
+    if row["build_secrets"] is None:
+        return []
+    return sorted(open_build_secrets(platform, Service(id=row["id"], build_secrets=row["build_secrets"])))
 
 
 def _apply(platform: Platform, service: Service, fields: Mapping[str, Any]) -> None:

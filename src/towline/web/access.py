@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from towline.actions.access import INSTANCE_PERMISSIONS, Permission
-from towline.actions.services import get_service
+from towline.actions.services import get_service, read_service
 from towline.errors import NotFound
 from towline.models.deployments import Deployment
 from towline.web.deps import ANYONE, SIGNED_IN, Call
@@ -26,6 +26,22 @@ async def admit(call: Call) -> None:
         await _find_deployment(call, call.path["deployment"])
     if "service" in call.path:
         call.found_service = await get_service(call.session, call.project.id, call.path["service"])
+
+
+async def admit_alone(call: Call) -> None:
+    """What `admit` does, for operations that hold no transaction."""
+    if call.operation.permission in {ANYONE, SIGNED_IN}:
+        await admit(call)
+    elif "project" in call.path and call.permission not in INSTANCE_PERMISSIONS:
+        await call.read_project(call.path["project"])
+        if "service" in call.path:
+            call.found_service = await read_service(call.platform.database, call.project.id, call.path["service"])
+    else:
+        async with call.platform.database.transaction() as work:
+            call.open_work = work
+            await admit(call)
+        call.open_work = None
+    check_admitted(call)
 
 
 def check_admitted(call: Call) -> None:

@@ -16,10 +16,10 @@ from towline.contract.base import Model
 from towline.contract.operations import JSON_MEDIA_TYPE, Operation
 from towline.errors import TowlineError, Unauthenticated
 from towline.infra.database import Work
-from towline.web.access import admit, check_admitted
+from towline.web.access import admit, admit_alone, check_admitted
 from towline.web.auth import authenticate_for, client_address
 from towline.web.bodies import parse_arguments, parse_path, read_body
-from towline.web.deps import ANYONE, SIGNED_IN, Call, get_platform
+from towline.web.deps import Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
 from towline.web.problems import InvalidRequest, problem_of_database, problem_response, unexpected_response
 from towline.web.refusals import note_refused, note_unauthenticated
@@ -90,20 +90,9 @@ async def _work(mounted: Mounted, call: Call) -> Response:
 
 async def _answer_alone(mounted: Mounted, call: Call) -> Response:
     """Operations that hold no transaction: the guard has one of its own."""
-    if mounted.operation.permission in {ANYONE, SIGNED_IN}:
-        await admit(call)
-    else:
-        await _admit_alone(call)
+    await admit_alone(call)
     arguments = parse_arguments(call.request, mounted.operation, b"")
     return as_response(mounted.operation, await mounted.endpoint(call, **arguments))
-
-
-async def _admit_alone(call: Call) -> None:
-    async with call.platform.database.transaction() as work:
-        call.open_work = work
-        await admit(call)
-        check_admitted(call)
-    call.open_work = None
 
 
 def as_response(operation: Operation, given: Model | Response | None) -> Response:

@@ -8,7 +8,15 @@ from fastapi import Request
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.access import INSTANCE_PERMISSIONS, Caller, Permission, check, get_project, permitted_projects
+from towline.actions.access import (
+    INSTANCE_PERMISSIONS,
+    Caller,
+    Permission,
+    check,
+    get_project,
+    permitted_projects,
+    read_project,
+)
 from towline.actions.keys import KeyUse
 from towline.actions.platform import Platform
 from towline.contract.operations import Operation
@@ -97,10 +105,13 @@ class Call:
         """A project named in query or body where the caller has the operation's permission (or the one given)."""
         wanted = permission or self.permission
         self.asked_project = reference
-        project = await get_project(self.session, self.caller, reference, permission=wanted)
-        self.is_checked = True
-        self.found_project = project
-        return project
+        return self._let_in(await get_project(self.session, self.caller, reference, permission=wanted))
+
+    async def read_project(self, reference: str) -> Project:
+        """The same for the operation's permission, without a transaction."""
+        self.asked_project = reference
+        database = self.platform.database
+        return self._let_in(await read_project(database, self.caller, reference, permission=self.permission))
 
     def require(self, permission: Permission) -> None:
         """Return when the caller has a permission of the whole instance; Forbidden otherwise."""
@@ -119,6 +130,11 @@ class Call:
         """Tell the audit log which object was changed, and what of it; never a secret."""
         self.object_id = object_id
         self.detail.update(detail)
+
+    def _let_in(self, project: Project) -> Project:
+        self.is_checked = True
+        self.found_project = project
+        return project
 
 
 def _there(value: T | None, name: str) -> T:

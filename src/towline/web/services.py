@@ -22,13 +22,12 @@ from towline.web.operations import OperationRouter
 router = OperationRouter()
 
 
-@router.operation("services.listByProject")
+@router.operation("services.listByProject", holds_transaction=False)
 async def list_(call: Call, query: PageQuery) -> Response:
     """Services of a project, by name."""
     after = decode_cursor(query.cursor, str)
     found = await list_services(
         call.platform,
-        call.session,
         call.project.id,
         after=after[0] if after else None,
         limit=query.limit + 1,
