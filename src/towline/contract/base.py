@@ -14,6 +14,10 @@ DIGEST_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 VOLUME_PATTERN: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
 REFERENCE_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+EMAIL_PATTERN: Final = (
+    r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
+)
 MAX_JSON_BYTES: Final = 16 * 1024
 MAX_DOCKERFILE_CHARACTERS: Final = 64 * 1024
 MAX_BYTES: Final = 2**50
@@ -78,6 +82,12 @@ def _has_nul(value: JsonValue) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
+def _checked_email(value: str) -> str:
+    if len(value.partition("@")[0]) > 64:
+        raise ValueError("must not have more than 64 characters before the @")
+    return value
+
+
 def _checked_host(value: str) -> str:
     try:
         return check_host(value)
@@ -116,6 +126,14 @@ Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN, max_length=71)
 
 VariableName = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN, max_length=128)]
 """A letter or underscore, then letters, digits and underscores; at most 128 characters."""
+
+EmailAddress = Annotated[
+    str,
+    StringConstraints(pattern=EMAIL_PATTERN, max_length=254),
+    AfterValidator(_checked_email),
+    AfterValidator(str.lower),
+]
+"""A plain ASCII e-mail address (RFC 5321: dot-string and domain), kept in lower case."""
 
 ShortText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_checked_text)]
 """Up to 255 characters without NUL."""
