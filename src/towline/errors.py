@@ -66,6 +66,12 @@ class Forbidden(TowlineError):
     hint = "Ask a project owner or admin for a role that includes this permission."
 
 
+class SignInRefused(Forbidden):
+    """An identity provider's word is not enough to sign someone in."""
+
+    hint = "Begin at the sign-in page again."
+
+
 class Conflict(TowlineError):
     """The wanted change contradicts what is there."""
 
@@ -97,6 +103,13 @@ class Unavailable(TowlineError):
     exit_code = 6
     retryable = True
     hint = "Run `towline doctor`; it says which part is down and what to do."
+
+
+class ProviderUnavailable(Unavailable):
+    """An identity provider does not answer, or not as it should."""
+
+    status = 502
+    hint = "Try again, or sign in another way; an administrator can see more with `towline providers test NAME`."
 
 
 class NotInstalled(Unavailable):

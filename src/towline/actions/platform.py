@@ -9,6 +9,7 @@ from towline.actions.capacity import BuildSlots
 from towline.builders.base import Builder
 from towline.config import Settings
 from towline.infra.database import Database
+from towline.infra.documents import Documents
 from towline.infra.queue import Bell
 from towline.infra.secrets import SecretBox
 from towline.infra.streams import Streams
@@ -36,6 +37,8 @@ class Platform:
     build_slots: BuildSlots
     unpublished: set[str] = field(default_factory=set[str])
     """Environments whose routes could not be written, by id; tried again at every sweep."""
+    documents: Documents = field(default_factory=Documents)
+    """What identity providers publish about themselves."""
 
     @property
     def worker_name(self) -> str:
