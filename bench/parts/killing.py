@@ -83,11 +83,11 @@ def _kill(engine: Engine, watch: TraefikWatch, killing: Killing, *, container_id
         engine.ask("POST", f"/containers/{container_id}/wait?condition=not-running")
         engine_knew.append(time.monotonic())
 
-    waiting = threading.Thread(target=follow, daemon=True)
-    waiting.start()
+    threading.Thread(target=follow, daemon=True).start()
     time.sleep(0.1)
     killed_at = time.monotonic()
-    engine.kill(container_id)
+    # Beside, since the engine answers this call only once it has cleaned up after the dead container.
+    threading.Thread(target=engine.kill, args=[container_id], daemon=True).start()
     watch.wait_until_without(address)
     killing.routed_away.append(time.monotonic() - killed_at)
     wait_for(lambda: engine_knew or None, timeout=10)

@@ -256,9 +256,12 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class InstanceEvent:
-    """Something the engine reported about an instance, as it happened."""
+    """Something the engine reported about an instance, as it happened.
 
-    kind: Literal["start", "die", "oom", "health"]
+    `exit` may come ahead of `die`: the main process is gone, though the engine still says that the instance runs.
+    """
+
+    kind: Literal["start", "exit", "die", "oom", "health"]
     instance_id: str
     workload_id: str
     exit_code: int | None = None

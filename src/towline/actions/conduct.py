@@ -91,6 +91,7 @@ async def _every(
 
 async def _watch_engine(platform: Platform, logs: RunLogs) -> None:
     """Route away from an instance the moment it dies; look at its workload again when it starts."""
+    exited: set[str] = set()
     while True:
         try:
             async with aclosing(platform.orchestrator.follow_events()) as events:
@@ -98,23 +99,25 @@ async def _watch_engine(platform: Platform, logs: RunLogs) -> None:
                 await platform.bell.ring("reconcile")
                 await logs.follow_all()
                 async for event in events:
-                    await _on_event(platform, logs, event)
+                    await _on_event(platform, logs, event, exited=exited)
         except Unavailable as error:
             _log.warning("%s", error)
         await asyncio.sleep(_ENGINE_RETRY_SECONDS)
 
 
-async def _on_event(platform: Platform, logs: RunLogs, event: InstanceEvent) -> None:
-    if event.kind in {"die", "oom"}:
-        await _on_death(platform, event.instance_id)
+async def _on_event(platform: Platform, logs: RunLogs, event: InstanceEvent, *, exited: set[str]) -> None:
+    """Act on one event; `exited` holds the workloads with a death that the engine has not told of yet."""
+    if event.kind == "exit":
+        if await unroute(platform, event.instance_id):
+            exited.add(event.workload_id)
+    elif event.kind in {"die", "oom"}:
+        was_routed = await unroute(platform, event.instance_id) or event.workload_id in exited
+        exited.discard(event.workload_id)
+        # Not sooner: as long as the engine says that the instance runs, it would be probed to be routed again.
+        if was_routed:
+            await platform.bell.ring(f"reconcile {event.workload_id}")
     elif event.kind == "start":
         await _on_start(platform, logs, workload_id=event.workload_id, instance_id=event.instance_id)
-
-
-async def _on_death(platform: Platform, instance_id: str) -> None:
-    workload_id = await unroute(platform, instance_id)
-    if workload_id:
-        await platform.bell.ring(f"reconcile {workload_id}")
 
 
 async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, instance_id: str) -> None:

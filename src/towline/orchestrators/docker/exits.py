@@ -14,7 +14,7 @@ from towline.orchestrators.docker.payloads import INSTANCE_LABEL, WORKLOAD_LABEL
 from towline.values import InstanceEvent
 
 _WATCHED_AT_MOST: Final = 400
-"""Each takes a file descriptor, of which a process often has 1024; for those beyond, the Engine's word is waited for."""
+"""Each takes a file descriptor, of which a process often has 1024; the others' exits are the Engine's to tell."""
 _LOOKS_AT_ONCE: Final = 4
 
 
