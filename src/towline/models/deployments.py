@@ -16,7 +16,7 @@ class Deployment(Identified, Row):
     """One attempt to put a revision of a service live; this row is the truth about it.
 
     `attempt` is the fence: every write of a worker names the attempt it belongs to. `switched_at` is the decision to
-    switch: from then on recovery goes forward.
+    switch: from then on recovery goes forward. Members of a group name it; one that `is_built` is run with its group.
     """
 
     __tablename__ = "deployments"
@@ -26,6 +26,7 @@ class Deployment(Identified, Row):
         Index("ix_deployments_open", "created_at", postgresql_where=_OPEN),
         Index(None, "project_id", text("created_at DESC")),
         Index(None, "service_id", text("created_at DESC")),
+        Index(None, "group_id", postgresql_where=text("group_id IS NOT NULL")),
     )
 
     number: Mapped[int]
@@ -41,6 +42,8 @@ class Deployment(Identified, Row):
     ref: Mapped[str] = mapped_column(default="")
     no_cache: Mapped[bool] = mapped_column(default=False)
     rollback_to: Mapped[str | None]
+    group_id: Mapped[str | None]
+    is_built: Mapped[bool] = mapped_column(default=False)
 
     status: Mapped[str] = mapped_column(default="queued")
     step: Mapped[str] = mapped_column(default="wait")

@@ -1,0 +1,1 @@
+"""Graphs of services: pure functions and values, without I/O."""

@@ -1,0 +1,1 @@
+"""Groups: deployments that are requested, run, switched and ended together."""
