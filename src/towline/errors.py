@@ -233,6 +233,22 @@ class FenceLost(TowlineError):
     hint = "Nothing to do: the other worker carries on."
 
 
+class MailNotSent(TowlineError):
+    """The mail server could not be reached, or did not take a mail now."""
+
+    status = 502
+    exit_code = 7
+    retryable = True
+    hint = "Check TOWLINE_SMTP_URL and the mail server; `towline users test-mail` says what it answers."
+
+
+class MailRefused(MailNotSent):
+    """The mail server took neither this mail nor the sign-in, and will not the next time."""
+
+    retryable = False
+    hint = "Check the address, TOWLINE_MAIL_FROM, and user and password in TOWLINE_SMTP_URL."
+
+
 class WrongOffset(Conflict):
     """The bytes sent do not begin where the upload ends, at `offset`."""
 
