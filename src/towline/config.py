@@ -38,6 +38,9 @@ class Settings(BaseModel):
     routing: Literal["traefik", "labels"] = Field(
         "traefik", description="Towline's own Traefik, or labels for a Traefik the user runs."
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks of proxies in front of Towline, whose X-Forwarded headers are believed."
+    )
     traefik_api_url: str = Field("", description="Loopback address of Traefik's API.")
     traefik_api_password: SecretStr = Field(SecretStr(""), description="Password of Traefik's API (user `towline`).")
     internal_port: int = Field(7946, description="Port of the entry point for calls between services.")
@@ -105,6 +108,13 @@ class Settings(BaseModel):
     bootstrap_api_key: SecretStr = Field(
         SecretStr(""), description="At the first start: value of an administrator's API key, at least 32 characters."
     )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 (with STARTTLS) or smtps://…:465; empty sends no mail.",
+    )
+    mail_from: str = Field(
+        "", description="Sender of Towline's mails, an address or `Name <address>`; empty: towline@{platform_host}."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Detail of Towline's own log.")
 
     @classmethod
@@ -117,7 +127,7 @@ class Settings(BaseModel):
             {name: environment[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in environment}
         )
 
-    @field_validator("public_addresses", mode="before")
+    @field_validator("public_addresses", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

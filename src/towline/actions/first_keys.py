@@ -5,7 +5,8 @@ from typing import Final
 
 from sqlalchemy import func, select, update
 
-from towline.actions.keys import KEY_PATTERN, add_key
+from towline.actions.credentials import CREDENTIAL_PATTERN
+from towline.actions.keys import add_key
 from towline.actions.platform import Platform
 from towline.errors import InvalidInput
 from towline.infra.database import Work
@@ -28,7 +29,7 @@ async def ensure_bootstrap_key(platform: Platform) -> None:
     value = platform.settings.bootstrap_api_key.get_secret_value()
     if not value:
         return
-    if len(value) < SHORTEST_BOOTSTRAP_KEY or not re.fullmatch(KEY_PATTERN, value):
+    if len(value) < SHORTEST_BOOTSTRAP_KEY or not re.fullmatch(CREDENTIAL_PATTERN, value):
         raise InvalidInput(
             f"TOWLINE_BOOTSTRAP_API_KEY must be {SHORTEST_BOOTSTRAP_KEY} to 512 printable characters without spaces; "
             f"it has {len(value)}.",

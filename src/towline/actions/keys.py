@@ -1,52 +1,29 @@
-"""API keys: made, shown once, found by their hash, revoked at once."""
+"""API keys: made, shown once, kept as a hash, revoked at once."""
 
 import secrets
 import string
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Select, bindparam, select, tuple_, update
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.access import Caller, Permission
-from towline.actions.platform import Platform
-from towline.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from towline.actions.credentials import ALL_SCOPES, KEY_PREFIX
+from towline.errors import Forbidden, InvalidInput, NotFound
 from towline.infra.database import Work
-from towline.infra.reads import Read
 from towline.infra.secrets import hash_token
-from towline.models.accounts import ApiKey, User
+from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
 from towline.names import new_id
 
-KEY_PREFIX: Final = "twl_"
-KEY_PATTERN: Final = r"[!-~]{16,512}"
-"""What can be a key at all; those made here are `make_token`'s, the bootstrap key is the installer's own."""
-
-ALL_SCOPES: Final = "*"
 _ALPHABET: Final = string.digits + string.ascii_letters
 _RANDOM_LENGTH: Final = 33
 _CHECKSUM_LENGTH: Final = 6
 _SHOWN_LENGTH: Final = 8
-_USE_INTERVAL: Final = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """A caller as an API key tells it: the key and its user, read by one query."""
-
-    caller: Caller
-    key_name: str
-    user_name: str
-    expires_at: datetime | None
-    last_used_at: datetime | None
-
-    @property
-    def is_use_old(self) -> bool:
-        """Whether the last noted use is old enough to note a new one."""
-        return self.last_used_at is None or utc_now() - self.last_used_at > _USE_INTERVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +45,6 @@ def is_token(value: str) -> bool:
     body = value.removeprefix(KEY_PREFIX)
     is_form = value.startswith(KEY_PREFIX) and len(body) == _RANDOM_LENGTH + _CHECKSUM_LENGTH
     return is_form and _checksum(body[:_RANDOM_LENGTH]) == body[_RANDOM_LENGTH:]
-
-
-async def find_key_use(platform: Platform, token: str, *, address: str = "") -> KeyUse:
-    """Who calls with this token; Unauthenticated saying whether it is unknown, revoked, expired or of nobody now."""
-    rows = await _KEY_USE.fetch(platform.database, token_hash=hash_token(token))
-    if not rows:
-        raise Unauthenticated("The API key is not known here.")
-    row = rows[0]
-    if row["revoked_at"] is not None:
-        raise Unauthenticated("The API key was revoked.", hint="Make a new key, or run `towline login`.")
-    if row["expires_at"] is not None and row["expires_at"] <= utc_now():
-        raise Unauthenticated("The API key has expired.", hint="Make a new key, or run `towline login`.")
-    if row["disabled_at"] is not None:
-        raise Unauthenticated("The user of the API key is disabled.", hint="Ask an administrator.")
-    return _key_use(row, address)
-
-
-async def note_key_use(platform: Platform, key_id: str, *, address: str) -> None:
-    """Remember when and from where a key was last used, at most once a minute whoever asks."""
-    is_old = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < utc_now() - _USE_INTERVAL)
-    async with platform.database.transaction() as work:
-        await work.session.execute(
-            update(ApiKey)
-            .where(ApiKey.id == key_id, is_old)
-            .values(last_used_at=utc_now(), last_used_address=address)
-            .execution_options(synchronize_session=False)
-        )
 
 
 async def create_key(
@@ -193,43 +143,9 @@ async def _earliest_end(work: Work, caller: Caller, wanted: datetime | None) -> 
     return min(ends, default=None)
 
 
-def _key_use(row: Mapping[str, Any], address: str) -> KeyUse:
-    scopes: list[str] = row["scopes"]
-    caller = Caller(
-        user_id=row["user_id"],
-        is_administrator=row["is_administrator"],
-        key_id=row["id"],
-        project_id=row["project_id"],
-        scopes=None if ALL_SCOPES in scopes else frozenset(scopes),
-        address=address,
-        email=row["email"],
-    )
-    return KeyUse(caller, row["name"], row["user_name"], row["expires_at"], row["last_used_at"])
-
-
 def _checksum(text: str) -> str:
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(_CHECKSUM_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))
         digits = _ALPHABET[digit] + digits
     return digits
-
-
-_KEY_USE: Final = Read(
-    select(
-        ApiKey.id,
-        ApiKey.name,
-        ApiKey.user_id,
-        ApiKey.project_id,
-        ApiKey.scopes,
-        ApiKey.expires_at,
-        ApiKey.revoked_at,
-        ApiKey.last_used_at,
-        User.email,
-        User.name.label("user_name"),
-        User.is_administrator,
-        User.disabled_at,
-    )
-    .join(User, User.id == ApiKey.user_id)
-    .where(ApiKey.token_hash == bindparam("token_hash"))
-)

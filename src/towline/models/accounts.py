@@ -10,7 +10,7 @@ from towline.models.base import Identified, Row
 
 
 class User(Identified, Row):
-    """A person (or the bootstrap administrator) who may act."""
+    """A person (or the bootstrap administrator) who may act; without `password_hash` nobody signs in by password."""
 
     __tablename__ = "users"
 
@@ -18,6 +18,8 @@ class User(Identified, Row):
     name: Mapped[str] = mapped_column(default="")
     is_administrator: Mapped[bool] = mapped_column(default=False)
     disabled_at: Mapped[datetime | None]
+    password_hash: Mapped[str] = mapped_column(default="")
+    password_changed_at: Mapped[datetime | None]
 
 
 class ApiKey(Identified, Row):

@@ -2,10 +2,10 @@
 
 from sqlalchemy import MetaData
 
-from towline.models import accounts, deployments, history, identities, projects, second_factors, services
+from towline.models import accounts, deployments, history, identities, projects, second_factors, services, sessions
 from towline.models.base import Row
 
-MODULES = (accounts, deployments, history, identities, projects, second_factors, services)
+MODULES = (accounts, deployments, history, identities, projects, second_factors, services, sessions)
 
 
 def all_tables() -> MetaData:

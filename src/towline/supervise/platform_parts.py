@@ -97,6 +97,7 @@ def _platform_environment(settings: Mapping[str, str]) -> dict[str, str]:
 def _static_config(layout: Layout, installation: Installation, settings: Mapping[str, str]) -> dict[str, object]:
     ports = installation.ports
     internal_address = settings.get("TOWLINE_INTERNAL_ADDRESS", "")
+    proxies = settings.get("TOWLINE_TRUSTED_PROXIES", "")
     return traefik_static_config(
         folder=layout.traefik,
         routes_dir=layout.traefik / "routes",
@@ -106,6 +107,7 @@ def _static_config(layout: Layout, installation: Installation, settings: Mapping
         internal_address=f"{internal_address}:{ports.internal}" if internal_address else "",
         acme_email=settings.get("TOWLINE_ACME_EMAIL", ""),
         acme_directory_url=settings.get("TOWLINE_ACME_DIRECTORY_URL", "https://acme-v02.api.letsencrypt.org/directory"),
+        trusted_proxies=tuple(part.strip() for part in proxies.split(",") if part.strip()),
         acme_challenge="tls" if settings.get("TOWLINE_ACME_CHALLENGE") == "tls" else "http",
     )
 

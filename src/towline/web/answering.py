@@ -17,7 +17,8 @@ from towline.contract.operations import JSON_MEDIA_TYPE, Operation
 from towline.errors import TowlineError, Unauthenticated
 from towline.infra.database import Work
 from towline.web.access import admit, admit_alone, check_admitted
-from towline.web.auth import authenticate_for, client_address
+from towline.web.addresses import client_address
+from towline.web.auth import authenticate_for
 from towline.web.bodies import parse_arguments, parse_path, read_body
 from towline.web.deps import Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
@@ -40,8 +41,8 @@ class Mounted:
 async def answer(mounted: Mounted, request: Request) -> Response:
     """The answer to a request to an operation; every error becomes a problem here."""
     try:
-        use = await authenticate_for(mounted.operation, request)
-        call = Call(get_platform(request), mounted.operation, request, use)
+        credential = await authenticate_for(mounted.operation, request)
+        call = Call(get_platform(request), mounted.operation, request, credential)
     except TowlineError as error:
         await _note_unknown(mounted.operation, request, error)
         return problem_response(error)
@@ -91,7 +92,7 @@ async def _work(mounted: Mounted, call: Call) -> Response:
 async def _answer_alone(mounted: Mounted, call: Call) -> Response:
     """Operations that hold no transaction: the guard has one of its own."""
     await admit_alone(call)
-    arguments = parse_arguments(call.request, mounted.operation, b"")
+    arguments = parse_arguments(call.request, mounted.operation, await read_body(call.request, mounted.operation))
     return as_response(mounted.operation, await mounted.endpoint(call, **arguments))
 
 

@@ -1,4 +1,4 @@
-"""Who is calling: the API key of a request or WebSocket, and the note of its use afterwards."""
+"""Who is calling: the API key or session of a request or WebSocket, and the note of its use afterwards."""
 
 import asyncio
 import logging
@@ -10,73 +10,86 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from towline.actions.access import ANONYMOUS
-from towline.actions.keys import KEY_PATTERN, KeyUse, find_key_use, note_key_use
+from towline.actions.credentials import CREDENTIAL_PATTERN, Credential, find_credential, note_use
 from towline.actions.platform import Platform
 from towline.contract.operations import Operation
 from towline.errors import TowlineError, Unauthenticated
+from towline.web.addresses import client_address
+from towline.web.cookies import read_session_cookie
 from towline.web.deps import ANYONE
+from towline.web.origins import check_origin, is_unsafe
 
-_TOKEN: Final = re.compile(KEY_PATTERN)
-_PROXIES: Final = {"127.0.0.1", "::1"}
-_ADDRESS: Final = re.compile(r"[0-9A-Fa-f.:]{2,45}")
+_TOKEN: Final = re.compile(CREDENTIAL_PATTERN)
 _log = logging.getLogger(__name__)
 
 
 class UseNotes:
-    """Notes the last use of keys beside the requests, one at a time per key."""
+    """Notes the last use of keys and sessions beside the requests, one at a time per credential."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def note(self, use: KeyUse) -> None:
+    def note(self, credential: Credential) -> None:
         """Note a use unless the last note is fresh or one is being written."""
-        key_id = use.caller.key_id
-        if use.is_use_old and key_id not in self._tasks:
-            task = asyncio.create_task(self._write(key_id, use.caller.address), name=f"key-use-{key_id}")
-            self._tasks[key_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(key_id, None))
+        if credential.is_use_old and credential.id not in self._tasks:
+            task = asyncio.create_task(self._write(credential), name=f"use-of-{credential.id}")
+            self._tasks[credential.id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(credential.id, None))
 
     async def close(self) -> None:
         """Wait for the notes being written."""
         await asyncio.gather(*self._tasks.values())
 
-    async def _write(self, key_id: str, address: str) -> None:
+    async def _write(self, credential: Credential) -> None:
         try:
-            await note_key_use(self._platform, key_id, address=address)
+            await note_use(self._platform, credential)
         except TowlineError as error:
-            _log.warning("The use of a key was not noted: %s", error)
+            _log.warning("The use of a credential was not noted: %s", error)
 
 
-async def authenticate_for(operation: Operation, connection: HTTPConnection) -> KeyUse:
+async def authenticate_for(operation: Operation, connection: HTTPConnection) -> Credential:
     """Who calls an operation: nobody in particular where it is open to anyone; Unauthenticated otherwise."""
     if operation.permission == ANYONE:
-        return KeyUse(replace(ANONYMOUS, address=client_address(connection)), "", "", None, None)
+        if is_unsafe(connection):
+            check_origin(connection)
+        return Credential(replace(ANONYMOUS, address=client_address(connection)))
     return await authenticate(connection)
 
 
-async def authenticate(connection: HTTPConnection) -> KeyUse:
-    """The key and user of a request or WebSocket by its `Authorization: Bearer` header; Unauthenticated otherwise."""
+async def authenticate(connection: HTTPConnection) -> Credential:
+    """The credential of a request or WebSocket; Unauthenticated without a valid one.
+
+    `Authorization: Bearer` comes first; a cookie counts only for what no page of another origin can have sent.
+    """
+    credential = await find_caller(connection)
+    if credential is None:
+        raise Unauthenticated("This needs an API key or a session.")
+    return credential
+
+
+async def find_caller(connection: HTTPConnection) -> Credential | None:
+    """The credential of a request or WebSocket, None when it carries none; Unauthenticated when it is not valid."""
     app: FastAPI = connection.app
+    token = _read_bearer(connection) or _read_cookie(connection)
+    if not token:
+        return None
+    credential = await find_credential(app.state.platform, token, address=client_address(connection))
+    app.state.use_notes.note(credential)
+    return credential
+
+
+def _read_bearer(connection: HTTPConnection) -> str:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if not scheme:
-        raise Unauthenticated("This needs an API key.")
+        return ""
     if scheme.lower() != "bearer" or not _TOKEN.fullmatch(token.strip()):
         raise Unauthenticated("The Authorization header holds no API key.")
-    use = await find_key_use(app.state.platform, token.strip(), address=client_address(connection))
-    app.state.use_notes.note(use)
-    return use
+    return token.strip()
 
 
-def client_address(connection: HTTPConnection) -> str:
-    """The address a call came from; empty when not known.
-
-    Only Traefik reaches the API's loopback port from outside. It replaces or extends `X-Forwarded-For`, so the last
-    address there is the one it saw; what stands before it may be made up.
-    """
-    seen = connection.client.host if connection.client is not None else ""
-    forwarded = connection.headers.getlist("x-forwarded-for")
-    if seen not in _PROXIES or not forwarded:
-        return seen
-    last = forwarded[-1].rpartition(",")[2].strip()
-    return last if _ADDRESS.fullmatch(last) else seen
+def _read_cookie(connection: HTTPConnection) -> str:
+    token = read_session_cookie(connection)
+    if token and is_unsafe(connection):
+        check_origin(connection, is_strict=True)
+    return token

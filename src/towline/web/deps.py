@@ -17,7 +17,7 @@ from towline.actions.access import (
     permitted_projects,
     read_project,
 )
-from towline.actions.keys import KeyUse
+from towline.actions.credentials import Credential
 from towline.actions.platform import Platform
 from towline.contract.operations import Operation
 from towline.infra.database import Work
@@ -50,7 +50,7 @@ class Call:
     platform: Platform
     operation: Operation
     request: Request
-    use: KeyUse
+    credential: Credential
     path: Mapping[str, str] = field(default_factory=dict[str, str])
     asked_project: str = ""
     is_checked: bool = False
@@ -64,7 +64,7 @@ class Call:
     @property
     def caller(self) -> Caller:
         """Who calls."""
-        return self.use.caller
+        return self.credential.caller
 
     @property
     def is_blind(self) -> bool:

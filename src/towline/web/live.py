@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from towline.actions.access import Caller
-from towline.actions.keys import find_key_use
+from towline.actions.credentials import CREDENTIAL_PATTERN, find_credential
 from towline.actions.live.hub import LiveHub, refusal
 from towline.actions.live.listener import Listener
 from towline.actions.platform import Platform
 from towline.contract.events import Subscribe, Unsubscribe
 from towline.errors import Forbidden, InvalidInput, TimedOut, TooLarge, TowlineError, Unauthenticated
-from towline.web.auth import authenticate, client_address
+from towline.web.addresses import client_address
+from towline.web.auth import find_caller
 from towline.web.operations import OperationRouter
 from towline.web.problems import invalid_request, problem_response
 
@@ -30,7 +31,7 @@ _MOST_FAULTS: Final = 20
 _TOKEN_SECONDS: Final = 10.0
 _SEND_SECONDS: Final = 30.0
 _CLOSE_CODES: Final = {401: 4401, 403: 4403, 413: 1009, 503: 1013, 504: 1013}
-_TOKEN: Final = re.compile(r"[!-~]{16,512}")
+_TOKEN: Final = re.compile(CREDENTIAL_PATTERN)
 _log = logging.getLogger(__name__)
 
 
@@ -39,13 +40,13 @@ async def follow_events(socket: WebSocket) -> None:
     """Events, until one side has had enough."""
     try:
         check_origin(socket)
-        caller = (await authenticate(socket)).caller if "authorization" in socket.headers else None
+        credential = await find_caller(socket)
     except TowlineError as error:
         await socket.send_denial_response(problem_response(error))
         return
     await socket.accept()
     try:
-        await _serve(socket, caller or await _read_token(socket))
+        await _serve(socket, credential.caller if credential else await _read_token(socket))
     except TowlineError as error:
         await _close(socket, error)
     except WebSocketDisconnect:
@@ -127,9 +128,9 @@ async def _read_token(socket: WebSocket) -> Caller:
     token = _object(content).get("token")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise Unauthenticated("The first message holds no API key.")
-    use = await find_key_use(socket.app.state.platform, token, address=client_address(socket))
-    socket.app.state.use_notes.note(use)
-    return use.caller
+    credential = await find_credential(socket.app.state.platform, token, address=client_address(socket))
+    socket.app.state.use_notes.note(credential)
+    return credential.caller
 
 
 async def _messages(socket: WebSocket) -> AsyncGenerator[Any]:

@@ -18,7 +18,8 @@ from towline import __version__
 from towline.actions.access import Permission, check
 from towline.actions.installation import Figures, get_figures
 from towline.errors import TowlineError
-from towline.web.auth import authenticate, client_address
+from towline.web.addresses import client_address
+from towline.web.auth import authenticate
 from towline.web.deps import get_platform
 from towline.web.operations import OperationRouter
 from towline.web.problems import problem_response

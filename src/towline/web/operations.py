@@ -41,8 +41,8 @@ class OperationRouter(APIRouter):
     def operation(self, operation_id: str, *, holds_transaction: bool = True) -> Callable[[E], E]:
         """Mount an operation.
 
-        One that holds no transaction (it reads or sends for long, or reads by itself) gets no `call.work` and no body:
-        it is admitted in a transaction of its own, then reads `call.request` and opens what it needs.
+        One that holds no transaction (it reads, sends or hashes for long, or reads by itself) gets no `call.work`: it
+        is admitted in a transaction of its own, then opens what it needs, and records in the audit log what it changes.
         """
         operation = _BY_ID[operation_id]
 

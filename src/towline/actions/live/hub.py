@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from towline.actions.access import Caller
+from towline.actions.credentials import ENDINGS, list_still_valid
 from towline.actions.events import CHANNEL, event_payload, list_events
 from towline.actions.live.feeds import LogFeeds
 from towline.actions.live.listener import Listener
@@ -19,7 +20,6 @@ from towline.actions.live.rooms import (
     admit,
     get_newest_sequence,
     list_lost_rooms,
-    list_valid_keys,
 )
 from towline.actions.live.sharing import SharedReads
 from towline.actions.live.wire import EventMessage, Origin, event_message, reply_text
@@ -213,20 +213,22 @@ class LiveHub:
         return self._last or 0
 
     async def _check_for_ever(self) -> None:
-        """A revoked key loses its connections, a lost role its rooms, within seconds."""
-        for number in count(1):
-            await asyncio.sleep(_CHECK_SECONDS)
-            with contextlib.suppress(Unavailable):
-                await self._check_keys()
-                if number % _ROOM_CHECKS_EVERY == 0:
-                    await self._check_rooms()
+        """A key or session that ends loses its connections at once, a lost role its rooms within seconds."""
+        async with self._platform.streams.subscribe(ENDINGS, limit=1) as endings:
+            for number in count(1):
+                await endings.get(timeout=_CHECK_SECONDS)
+                endings.catch_up()
+                with contextlib.suppress(Unavailable):
+                    await self._check_callers()
+                    if number % _ROOM_CHECKS_EVERY == 0:
+                        await self._check_rooms()
 
-    async def _check_keys(self) -> None:
-        keys = {listener.caller.key_id for listener in self._listeners if listener.caller.key_id}
-        valid = await list_valid_keys(self._platform, keys) if keys else {}
+    async def _check_callers(self) -> None:
+        callers = {listener.caller for listener in self._listeners}
+        valid = await list_still_valid(self._platform, callers)
         for listener in self._listeners:
-            if listener.caller.key_id and not _is_same(listener.caller, valid.get(listener.caller.key_id)):
-                listener.end(Unauthenticated("The API key was revoked, has expired or was changed."))
+            if listener.caller in callers - valid:
+                listener.end(Unauthenticated("The API key or session was ended, has expired or was changed."))
 
     async def _check_rooms(self) -> None:
         grants: dict[Caller, set[Grant]] = {}
@@ -248,10 +250,3 @@ def refusal(rooms: Sequence[str], error: TowlineError) -> str:
     """The answer to a call that was not taken, wholly or for some rooms."""
     told = {"type": "refused", "rooms": list(rooms), "code": error.code, "message": error.message, "hint": error.hint}
     return reply_text(told)
-
-
-def _is_same(caller: Caller, now: Caller | None) -> bool:
-    if now is None:
-        return False
-    rights = ("user_id", "is_administrator", "project_id", "scopes")
-    return all(getattr(caller, name) == getattr(now, name) for name in rights)

@@ -12,7 +12,6 @@ from towline.actions.events import event_payload
 from towline.actions.live.wire import EventMessage, Origin, event_message
 from towline.actions.platform import Platform
 from towline.errors import NotFound, TowlineError
-from towline.models.accounts import ApiKey, User
 from towline.models.deployments import Deployment
 from towline.models.history import Event, Log
 from towline.models.projects import Project
@@ -69,19 +68,6 @@ async def get_last_line(platform: Platform, owner_id: str) -> int:
         return await work.session.scalar(select(Log.last_sequence).where(Log.owner_id == owner_id)) or 0
 
 
-async def list_valid_keys(platform: Platform, key_ids: Collection[str]) -> dict[str, Caller]:
-    """Callers by key, as they are now; keys that were revoked, expired or are of a disabled user are left out."""
-    query = (
-        select(ApiKey.id, ApiKey.user_id, ApiKey.project_id, ApiKey.scopes, User.is_administrator)
-        .join(User, User.id == ApiKey.user_id)
-        .where(ApiKey.id.in_(key_ids), ApiKey.revoked_at.is_(None), User.disabled_at.is_(None))
-        .where(func.coalesce(ApiKey.expires_at > func.now(), True))
-    )
-    async with platform.database.transaction() as work:
-        rows = (await work.session.execute(query)).all()
-    return {row.id: _caller(row) for row in rows}
-
-
 async def list_lost_rooms(platform: Platform, caller: Caller, grants: Collection[Grant]) -> list[str]:
     """Rooms of a caller that it may no longer be in, or whose log it may no longer see."""
     projects = {grant.project_id for grant in grants if grant.project_id}
@@ -124,14 +110,3 @@ def _next_of(room: str, after: int, limit: int) -> Any:
     kind, _, object_id = room.partition(":")
     query = select(Event.id).where(_COLUMNS[kind] == object_id, Event.sequence > after)
     return select(query.order_by(Event.sequence).limit(limit).subquery().c.id)
-
-
-def _caller(row: Any) -> Caller:
-    scopes: list[str] = row.scopes
-    return Caller(
-        user_id=row.user_id,
-        is_administrator=row.is_administrator,
-        key_id=row.id,
-        project_id=row.project_id,
-        scopes=None if "*" in scopes else frozenset(scopes),
-    )

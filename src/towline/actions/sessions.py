@@ -1,0 +1,121 @@
+"""Sessions: opened when a person has proved who they are, found by their hash, ended at once everywhere."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from towline.actions.credentials import SESSION_PREFIX, announce_ending
+from towline.actions.platform import Platform
+from towline.errors import NotFound
+from towline.infra.database import Work
+from towline.infra.secrets import hash_token
+from towline.models.base import utc_now
+from towline.models.sessions import Session
+from towline.names import new_id
+
+_BYTES: Final = 32
+_LONGEST_DEVICE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session just opened or rotated, with its value, which is not kept."""
+
+    session: Session
+    value: str
+
+
+async def open_session(
+    platform: Platform, work: Work, *, user_id: str, method: str, device: str, address: str
+) -> NewSession:
+    """A new session of a user who has just proved who they are."""
+    value, now = _make_value(), utc_now()
+    session = Session(
+        id=new_id("ses"),
+        created_at=now,
+        user_id=user_id,
+        token_hash=hash_token(value),
+        method=method,
+        device=device[:_LONGEST_DEVICE],
+        address=address,
+        last_used_at=now,
+        expires_at=now + platform.settings.session_lifetime,
+        authenticated_at=now,
+    )
+    work.session.add(session)
+    await work.session.flush()
+    return NewSession(session, value)
+
+
+async def rotate_session(work: Work, session_id: str, *, is_proof: bool = False) -> NewSession:
+    """The same session with another value; the one before ends with this transaction. NotFound when it has ended.
+
+    For every change of what its user may do. `is_proof`: the person has just proved again who they are.
+    """
+    session = await _get_locked(work, Session.id == session_id)
+    value = _make_value()
+    session.token_hash = hash_token(value)
+    if is_proof:
+        session.authenticated_at = utc_now()
+    await work.session.flush()
+    return NewSession(session, value)
+
+
+async def list_sessions(
+    platform: Platform, session: AsyncSession, *, user_id: str, limit: int, after: tuple[datetime, str] | None = None
+) -> Sequence[Session]:
+    """A user's sessions that have not ended, newest first."""
+    query = select(Session).where(Session.user_id == user_id, *_open(platform))
+    if after is not None:
+        query = query.where(tuple_(Session.created_at, Session.id) < after)
+    return (await session.scalars(query.order_by(Session.created_at.desc(), Session.id.desc()).limit(limit))).all()
+
+
+async def end_session(platform: Platform, work: Work, *, user_id: str, session_id: str) -> Session:
+    """End one session of a user, at once; NotFound when it is another's or has ended."""
+    session = await _get_locked(work, (Session.id == session_id) & (Session.user_id == user_id))
+    session.revoked_at = utc_now()
+    announce_ending(platform, work)
+    return session
+
+
+async def end_sessions(platform: Platform, work: Work, *, user_id: str, except_id: str = "") -> int:
+    """End all sessions of a user (but one), at once; how many there were."""
+    ended = await work.session.scalars(
+        update(Session)
+        .where(Session.user_id == user_id, Session.id != except_id, Session.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .returning(Session.id)
+        .execution_options(synchronize_session=False)
+    )
+    announce_ending(platform, work)
+    return len(ended.all())
+
+
+async def forget_old_sessions(work: Work, *, now: datetime) -> None:
+    """Delete sessions whose longest time is over; until then an ended one tells where its user was seen."""
+    await work.session.execute(delete(Session).where(Session.expires_at < now))
+
+
+def _open(platform: Platform) -> tuple[ColumnElement[bool], ...]:
+    now = utc_now()
+    is_in_use = Session.last_used_at > now - platform.settings.session_idle
+    return (Session.revoked_at.is_(None), Session.expires_at > now, is_in_use)
+
+
+async def _get_locked(work: Work, condition: ColumnElement[bool]) -> Session:
+    query = select(Session).where(condition, Session.revoked_at.is_(None), Session.expires_at > utc_now())
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    session = (await work.session.scalars(locked)).one_or_none()
+    if session is None:
+        raise NotFound("You have no such session, or it has ended.", hint="List yours with `towline account sessions`.")
+    return session
+
+
+def _make_value() -> str:
+    return SESSION_PREFIX + secrets.token_urlsafe(_BYTES)
