@@ -56,17 +56,20 @@ async def get_front_page(request: Request) -> Response:
     return page(title="Towline runs here", body=body, status=200, headers={})
 
 
-def page(*, title: str, body: str, status: int, headers: dict[str, str], has_form: bool = False) -> Response:
-    """A page that needs nothing but itself: no script, no other address, never kept by a cache."""
+def page(
+    *, title: str, body: str, status: int, headers: dict[str, str], has_form: bool = False, script: str = ""
+) -> Response:
+    """A page that needs nothing but itself and (if it names one) a module of ours; never kept by a cache."""
+    module = f'<script type="module" src="{escape(script)}"></script>' if script else ""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_STYLE}</style></head>'
+        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_STYLE}</style>{module}</head>'
         f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
     own = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": _policy(has_form=has_form),
+        "Content-Security-Policy": _policy(has_form=has_form, has_script=bool(script)),
         "X-Frame-Options": "DENY",
         **headers,
     }
@@ -99,11 +102,13 @@ def _wants_html(request: Request) -> bool:
 
 
 @cache
-def _policy(*, has_form: bool) -> str:
+def _policy(*, has_form: bool, has_script: bool) -> str:
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     forms = "'self'" if has_form else "'none'"
+    own = "script-src 'self'; connect-src 'self'; img-src data:; " if has_script else ""
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
+        f"default-src 'none'; {own}style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; "
+        "frame-ancestors 'none'"
     )
 
 
