@@ -96,6 +96,15 @@ class TooLarge(TowlineError):
     hint = "Leave out what the build does not need (.dockerignore), or raise the limit in the settings."
 
 
+class TooManyTries(TowlineError):
+    """More tries than a limit allows."""
+
+    status = 429
+    exit_code = 6
+    retryable = True
+    hint = "Wait a few minutes, then try again."
+
+
 class Unavailable(TowlineError):
     """A part Towline needs does not answer."""
 
