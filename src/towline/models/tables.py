@@ -2,10 +2,20 @@
 
 from sqlalchemy import MetaData
 
-from towline.models import accounts, deployments, history, identities, projects, second_factors, services, sessions
+from towline.models import (
+    accounts,
+    deployments,
+    history,
+    identities,
+    members,
+    projects,
+    second_factors,
+    services,
+    sessions,
+)
 from towline.models.base import Row
 
-MODULES = (accounts, deployments, history, identities, projects, second_factors, services, sessions)
+MODULES = (accounts, deployments, history, identities, members, projects, second_factors, services, sessions)
 
 
 def all_tables() -> MetaData:
