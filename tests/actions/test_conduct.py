@@ -15,7 +15,7 @@ from towline.infra.database import Database
 from towline.models.services import Workload
 from towline.orchestrators.memory.orchestrator import MemoryOrchestrator
 from towline.routing.memory import MemoryRouter
-from towline.values import Instance
+from towline.values import Instance, InstanceEvent
 
 
 async def want(world: World, replicas: int) -> str:
@@ -148,3 +148,36 @@ async def test_an_instance_that_dies_is_routed_away_and_replaced(world: World) -
     lists = [{server for route in routes for server in route.servers} for _, routes in world.platform.router.history]
 
     assert set() in lists[-3:-1]
+
+
+class EarlyEngine(MemoryOrchestrator):
+    """Tells of an exit long before it shows the death."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exits: asyncio.Queue[InstanceEvent] = asyncio.Queue()
+
+    async def follow_events(self) -> AsyncGenerator[InstanceEvent]:
+        """Just what the test puts in."""
+        while True:
+            yield await self.exits.get()
+
+
+async def test_an_exit_is_routed_away_at_once_and_replaced_only_after_the_engine_knows(world: World) -> None:
+    engine = EarlyEngine()
+    world = replace(world, platform=replace(world.platform, orchestrator=engine))
+    async with engine.session():
+        await world.deploy_successfully()
+        [lost] = await engine.list_instances()
+        workload = await world.get_workload()
+        task = asyncio.create_task(conduct(world.platform))
+        try:
+            await engine.exits.put(InstanceEvent("exit", lost.id, workload.id))
+            await wait_until(lambda: not world.servers())
+            await engine.stop(lost, grace_seconds=0)
+            assert not world.servers()
+            await engine.exits.put(InstanceEvent("die", lost.id, workload.id, exit_code=137))
+            await wait_until(lambda: bool(world.servers()))
+        finally:
+            task.cancel()
+            await asyncio.wait([task])

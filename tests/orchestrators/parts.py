@@ -6,11 +6,11 @@ import subprocess
 import tarfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from towline.orchestrators.base import Orchestrator
-from towline.values import Limits, RunSpec
+from towline.values import InstanceEvent, Limits, RunSpec
 
 DOCKER = "/usr/bin/docker"
 APPLETS = ("sh", "httpd", "sleep", "echo", "cat", "true", "false", "seq", "nc", "head", "dd", "od", "printf")
@@ -99,3 +99,11 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float
 
 async def drop(line: str) -> None:
     """Report nowhere."""
+
+
+async def until_death(events: AsyncIterator[InstanceEvent]) -> AsyncIterator[InstanceEvent]:
+    """Events up to the first that tells of a death in the engine's own words."""
+    async for event in events:
+        yield event
+        if event.kind == "die":
+            return

@@ -5,7 +5,7 @@ import uuid
 from contextlib import aclosing
 
 import pytest
-from tests.orchestrators.parts import Bench, docker, drop, wait_until
+from tests.orchestrators.parts import Bench, docker, drop, until_death, wait_until
 
 from towline.errors import Conflict, NotFound
 from towline.orchestrators.docker.orchestrator import DockerOrchestrator
@@ -122,6 +122,18 @@ async def test_only_an_instance_kept_running_is_started_again_by_the_engine(dock
     ended = await docker_bench.orchestrator.find_instance(left)
     assert ended is not None
     assert (ended.state, ended.restarts) == (InstanceState.EXITED, 0)
+
+
+async def test_the_kernel_tells_of_an_exit_before_the_engine_does(docker_bench: Bench) -> None:
+    before = (await docker_bench.orchestrator.deploy(docker_bench.spec("silent"), count=1)).instances[0]
+    async with aclosing(docker_bench.orchestrator.follow_events()) as events:
+        during = (await docker_bench.orchestrator.deploy(docker_bench.spec("silent"), count=1)).instances[0]
+        assert (await anext(events)).kind == "start"
+        for instance in (before, during):
+            kill = asyncio.create_task(asyncio.to_thread(docker, "kill", instance.engine_id))
+            told = [(event.kind, event.instance_id) async for event in until_death(events)]
+            await kill
+            assert told == [("exit", instance.id), ("die", instance.id)]
 
 
 async def test_no_line_is_lost_however_many_and_however_long(docker_bench: Bench) -> None:

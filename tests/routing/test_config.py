@@ -42,7 +42,7 @@ def test_a_plain_route_becomes_one_router_and_one_service() -> None:
                     }
                 }
             },
-            "middlewares": {"env_1_retry": {"retry": {"attempts": 3, "initialInterval": "20ms"}}},
+            "middlewares": {"env_1_retry": {"retry": {"attempts": 6, "initialInterval": "20ms"}}},
             "serversTransports": {
                 "env_1_transport": {
                     "forwardingTimeouts": {"dialTimeout": "250ms", "idleConnTimeout": "800ms"},

@@ -15,7 +15,9 @@ CERTIFICATE_RESOLVER = "letsencrypt"
 
 REVISION_HEADER = "X-Towline-Revision"
 _ROUTE_PRIORITY = 1000
-_RETRY: Config = {"attempts": 3, "initialInterval": "20ms"}
+# A retry goes to whichever server is next, and with one of three just dead that may be the dead one again and again:
+# three attempts lost one request in 27 of those that began there, six lose one in 700.
+_RETRY: Config = {"attempts": 6, "initialInterval": "20ms"}
 # Without a short dial timeout a vanished address black-holes the request and every retry of it. Idle connections are
 # dropped before the usual keep-alive limits of apps (gunicorn 2 s, Node 5 s) can close them under a POST, and before
 # the drain ends, so that what is still open then is a request.
