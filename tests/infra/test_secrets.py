@@ -89,7 +89,7 @@ def test_a_damaged_key_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "secrets.key"
     path.touch(0o600)
     path.write_text(content)
-    with pytest.raises(KeyMismatch, match="holds no key|is damaged"):
+    with pytest.raises(KeyMismatch, match=r"holds no key|is damaged"):
         load_secret_box(path)
 
 

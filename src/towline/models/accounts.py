@@ -23,17 +23,23 @@ class User(Identified, Row):
 
 
 class ApiKey(Identified, Row):
-    """A credential of one user, hashed; `scopes` are permissions, `*` stands for all of the user's own."""
+    """A credential of one user, hashed; `scopes` are permissions, `*` stands for all of the user's own.
+
+    `addresses` are the networks (CIDR) it may be used from, none for everywhere. A key ends with its parent, the key
+    that made it.
+    """
 
     __tablename__ = "api_keys"
-    __table_args__ = (Index(None, "user_id"), Index(None, "project_id"))
+    __table_args__ = (Index(None, "user_id"), Index(None, "project_id"), Index(None, "parent_id"))
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
     name: Mapped[str]
     prefix: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    addresses: Mapped[list[str]] = mapped_column(ARRAY(TEXT), default=list)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

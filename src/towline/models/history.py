@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Sequence, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Sequence, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from towline.models.base import Row, utc_now
@@ -72,31 +72,67 @@ class HealthCheck(Row):
 
 
 class AuditEntry(Row):
-    """One change or refused attempt: who, what, on which object."""
+    """One change or refused attempt: who, what, on which object; never changed once written.
+
+    `via` is key, session, server (a command on the server itself), system (Towline by itself), or empty for nobody
+    known. `before` and `after` hold the changed fields. `sequence` and `hash` are given in commit order by the
+    conductor: see actions.audit_chain.
+    """
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index(None, "project_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
+        Index(None, "project_id", "id"),
+        Index(None, "actor_id", "id"),
+        Index(None, "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    sequence: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    hash: Mapped[bytes | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     project_id: Mapped[str] = mapped_column(default="")
     actor_id: Mapped[str] = mapped_column(default="")
+    via: Mapped[str] = mapped_column(default="")
     key_id: Mapped[str] = mapped_column(default="")
+    session_id: Mapped[str] = mapped_column(default="")
     address: Mapped[str] = mapped_column(default="")
     action: Mapped[str]
     object_id: Mapped[str] = mapped_column(default="")
     outcome: Mapped[str] = mapped_column(default="allowed")
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class AuditMark(Row):
+    """Where the chain of the audit log begins (`start`: the last entry that was forgotten) and ends (`head`).
+
+    `hash` is sealed, so that who can only write to the database cannot move a mark.
+    """
+
+    __tablename__ = "audit_marks"
+    __table_args__ = (CheckConstraint("kind IN ('start', 'head')", name="kind"),)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    marked_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class IdempotentAnswer(Row):
-    """The answer once given to a write that came with an Idempotency-Key; kept for a day."""
+    """The answer once given to a write that came with an Idempotency-Key; kept for a day.
+
+    `permission` and `project_id` are what the caller had to be allowed, checked again before the answer is repeated.
+    """
 
     __tablename__ = "idempotent_answers"
 
     caller_id: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[str]
+    permission: Mapped[str] = mapped_column(default="")
+    project_id: Mapped[str] = mapped_column(default="")
     status: Mapped[int | None]
     body: Mapped[bytes] = mapped_column(default=b"")
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
