@@ -80,6 +80,18 @@ class Conflict(TowlineError):
     hint = "Read the current state, then decide again."
 
 
+class TooManyTries(TowlineError):
+    """Something was tried so often that it is refused for a while, `seconds` from now."""
+
+    status = 429
+    exit_code = 3
+    hint = "Wait, then try again."
+
+    def __init__(self, message: str, *, hint: str | None = None, seconds: int = 60) -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
+
+
 class NotAllowed(TowlineError):
     """The address exists, but not for this HTTP method."""
 
@@ -240,6 +252,28 @@ class FenceLost(TowlineError):
     status = 409
     exit_code = 11
     hint = "Nothing to do: the other worker carries on."
+
+
+class DependencyFailed(TowlineError):
+    """A service that this one needs could not be brought up, so this one was not started."""
+
+    status = 409
+    exit_code = 9
+    hint = "Correct the service that is named, then deploy again."
+
+
+class DependencyCycle(InvalidInput):
+    """Services that would need each other in a circle."""
+
+    hint = "Leave out one of the dependencies in the circle."
+
+
+class GroupFailed(TowlineError):
+    """A deployment that was given up because another one of its group failed; nothing was switched."""
+
+    status = 409
+    exit_code = 9
+    hint = "Correct the service that is named, then deploy the group again."
 
 
 class MailNotSent(TowlineError):

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from towline.actions.deployments.progress import emit_progress
+from towline.actions.deployments.waiting import begin_group, is_held_up
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.errors import Cancelled, FenceLost, TowlineError, Unavailable
@@ -44,6 +45,8 @@ async def claim_next(platform: Platform) -> Deployment | None:
             deployment.queue_reason = ""
             if deployment.status == DeploymentStatus.QUEUED:
                 deployment.status = DeploymentStatus.BUILDING.value
+            if deployment.group_id is not None:
+                await begin_group(platform, work, deployment.group_id)
             await work.session.flush()
             emit_progress(platform, work, deployment)
     except IntegrityError:
@@ -55,8 +58,9 @@ async def _select_claimable(work: Work) -> Deployment | None:
     other = aliased(Deployment)
     is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
     is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= utc_now())
-    is_waiting = and_(Deployment.status == DeploymentStatus.QUEUED.value, is_due, ~is_taken)
-    is_abandoned = and_(Deployment.status.in_(RUNNING), Deployment.lease_until < utc_now())
+    is_waiting = and_(Deployment.status == DeploymentStatus.QUEUED.value, is_due, ~is_taken, ~is_held_up())
+    # A built member of a group is claimed with its group.
+    is_abandoned = and_(Deployment.status.in_(RUNNING), ~Deployment.is_built, Deployment.lease_until < utc_now())
     query = (
         select(Deployment)
         .where(or_(is_abandoned, is_waiting))
@@ -164,14 +168,29 @@ class Attempt:
                 return
 
     async def finish(self, status: DeploymentStatus, *, error: TowlineError | None = None) -> None:
-        """Write the end, behind the last line of the log; the reason is masked like every line."""
+        """Write the end, behind the last line of the log."""
         await self.log.flush()
+        async with self.platform.database.transaction() as work:
+            await self.write_end(work, status, error=error)
+
+    async def put_down(self, *, reason: str) -> None:
+        """Leave a built member of a group to its group, without a lease; `reason` says what it waits for."""
+        await self.log.flush()
+        await self._let_go()
+        self._close_step(utc_now())
+        await self.record(
+            is_built=True, steps=list(self._steps), step=Step.WAIT.value, queue_reason=reason, lease_until=None
+        )
+
+    async def write_end(self, work: Work, status: DeploymentStatus, *, error: TowlineError | None = None) -> None:
+        """Write the end inside a transaction of the caller's; the reason is masked like every line."""
         now = utc_now()
         self._close_step(now)
         values: dict[str, Any] = {"error": None if error is None else self._error_payload(error)}
         if status is DeploymentStatus.SUCCESS:
             values["step"] = Step.DONE.value
-        await self.record(
+        await self.write(
+            work,
             status=status.value,
             steps=list(self._steps),
             finished_at=now,

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from towline.actions.platform import Platform
 from towline.actions.routes import internal_host
 from towline.actions.settings import RunSettings, run_settings, volume_name
-from towline.actions.variables import open_variables
+from towline.actions.variables import open_frozen
 from towline.infra.database import Work
 from towline.models.deployments import Release
 from towline.models.projects import Environment, Project
@@ -65,7 +65,8 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
         services = await list_service_names(work, job.project.id)
         hosts = list(await work.session.scalars(select(Route.host).where(Route.workload_id == job.workload.id)))
     settings = run_settings(release.run)
-    variables, _ = open_variables(platform, release.variables, release_id=release.id)
+    frozen = open_frozen(platform, release.variables, release_id=release.id)
+    variables = {name: variable.value for name, variable in frozen.items() if not variable.mount_path}
     gateway = platform.settings.internal_address
     labels = platform.router.instance_labels(
         project_id=job.project.id,
@@ -92,6 +93,7 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
         aliases=(job.service.name,),
         hosts={internal_host(name): gateway for name in services} if gateway else {},
         volumes=_volumes(job, settings),
+        files={variable.mount_path: variable.value for variable in frozen.values() if variable.mount_path},
         limits=settings.limits(platform.settings),
         stop_grace=settings.stop_grace(platform.settings),
         labels=labels,

@@ -8,18 +8,19 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.capacity import build_cpus, build_memory
+from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job
 from towline.actions.registries import find_credential
 from towline.actions.settings import build_fingerprint, build_spec
-from towline.actions.variables import get_effective, open_variables, seal_variables
+from towline.actions.variables import open_variables, seal_variables
 from towline.errors import ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Release
 from towline.models.services import Service, Workload
 from towline.names import new_id
 from towline.sources.base import FetchRequest
-from towline.values import BuildSpec, Bundle, Credential, EnvironmentKind, Image, Step
+from towline.values import BuildSpec, Bundle, Credential, Image, Step
 
 
 def credential_context(service: Service) -> str:
@@ -217,14 +218,8 @@ async def _freeze(attempt: Attempt, job: Job, image: Image, *, bundle: Bundle | 
     platform, release_id = attempt.platform, new_id("rel")
     async with platform.database.transaction() as work:
         service = (await work.session.scalars(select(Service).where(Service.id == job.service.id))).one()
-        variables = await get_effective(
-            platform,
-            work,
-            project_id=job.project.id,
-            service_id=service.id,
-            environment_id=job.environment.id,
-            kind=EnvironmentKind(job.environment.kind),
-        )
+        target = Target(job.project, service, job.environment, attempt.deployment.commit_sha)
+        variables = await resolve_variables(platform, work, target)
         number = await work.session.scalar(
             update(Workload)
             .where(Workload.id == job.workload.id)

@@ -6,10 +6,12 @@ import logging
 from datetime import timedelta
 
 from towline.actions.deployments.attempt import Attempt
+from towline.actions.deployments.cascade import request_cascade
 from towline.actions.deployments.job import Job, load_job
 from towline.actions.deployments.make import make_release
 from towline.actions.deployments.resume import resume_switched
 from towline.actions.deployments.rollout import go_back, mark_routed, prepare, remove_instances, roll_out
+from towline.actions.deployments.waiting import check_needs
 from towline.actions.environments import ensure_network
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
@@ -102,15 +104,28 @@ async def _steps(attempt: Attempt, job: Job) -> None:
         raise RepeatedlyInterrupted(
             f"The deployment was interrupted {_MOST_ATTEMPTS} times, at last in the step {attempt.deployment.step}."
         )
+    await check_needs(attempt.platform, attempt.deployment)
     release = await make_release(attempt, job)
+    if attempt.deployment.group_id is not None:
+        await attempt.put_down(reason="Waiting for the other services of the group.")
+        await attempt.platform.bell.ring("deployments")
+        return
     await ensure_network(attempt.platform, job.environment, job.project)
     rollout = await prepare(attempt, job, release)
     if attempt.deployment.switched_at is not None:
         await resume_switched(rollout)
     else:
         await roll_out(rollout)
-    await attempt.finish(DeploymentStatus.SUCCESS)
+    await _succeed(attempt, job)
     await attempt.platform.bell.ring("deployments")
+
+
+async def _succeed(attempt: Attempt, job: Job) -> None:
+    """Write the success together with what it sets off, in the order in which others lock: workloads first."""
+    await attempt.log.flush()
+    async with attempt.platform.database.transaction() as work:
+        await request_cascade(attempt.platform, work, job.project, job.environment, changed=[attempt.deployment])
+        await attempt.write_end(work, DeploymentStatus.SUCCESS)
 
 
 async def _explain(attempt: Attempt, error: TowlineError) -> None:

@@ -41,6 +41,8 @@ def emit_progress(platform: Platform, work: Work, deployment: Deployment) -> Non
         "number": deployment.number,
         "message": deployment.queue_reason or _message(deployment),
     }
+    if deployment.group_id is not None:
+        data["group"] = deployment.group_id
     if deployment.error is not None:
         data["error"] = deployment.error.get("message", "")
     emit(

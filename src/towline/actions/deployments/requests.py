@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.deployments.progress import emit_progress
+from towline.actions.deployments.waiting import cancel_group_of
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route
 from towline.errors import Conflict, NotFound
@@ -37,6 +38,7 @@ class DeploymentRequest:
     source_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     no_cache: bool = False
     rollback_to: str | None = None
+    group_id: str | None = None
 
 
 async def request_deployment(
@@ -85,6 +87,7 @@ def _new_deployment(workload: Workload, service: Service, request: DeploymentReq
         ref=request.ref,
         no_cache=request.no_cache,
         rollback_to=request.rollback_to,
+        group_id=request.group_id,
         status=DeploymentStatus.QUEUED.value,
         attempt=0,
         steps=[],
@@ -120,20 +123,22 @@ async def cancel_deployment(
     *,
     status: DeploymentStatus = DeploymentStatus.CANCELLED,
 ) -> None:
-    """Cancel: a queued deployment ends here; a running one is told, and ends within seconds.
+    """Cancel: a queued deployment ends here; a running one is told, and ends within seconds; a group as a whole.
 
     Raises Conflict when it is already final or has switched and cannot be called back.
     """
     if DeploymentStatus(deployment.status).is_final:
         raise Conflict(f"Deployment {deployment.number} has already ended: {deployment.status}.")
+    if deployment.group_id is not None:
+        return await cancel_group_of(platform, work, deployment, status=status)
     if deployment.status == DeploymentStatus.QUEUED:
-        _end_waiting(platform, work, deployment, status=status)
-        return
+        return end_waiting(platform, work, deployment, status=status)
     if deployment.switched_at is not None and status is DeploymentStatus.CANCELLED:
         raise Conflict(f"Deployment {deployment.number} already serves requests.", hint="Roll back instead.")
     deployment.cancel_requested_at = deployment.cancel_requested_at or utc_now()
     deployment.cancel_status = status.value
     work.after_commit(lambda: platform.bell.ring(deployment.id))
+    return None
 
 
 async def lock_workload(work: Work, *, project: Project, service: Service, environment: Environment) -> Workload:
@@ -155,13 +160,16 @@ async def _supersede_waiting(platform: Platform, work: Work, *, workload_id: str
     waiting = select(Deployment).where(
         Deployment.workload_id == workload_id, Deployment.status == DeploymentStatus.QUEUED.value
     )
+    # A member of a group is superseded only together with its group.
+    waiting = waiting.where(Deployment.group_id.is_(None))
     for older in await work.session.scalars(waiting.with_for_update()):
-        _end_waiting(platform, work, older, status=DeploymentStatus.SUPERSEDED, reason=f"Deployment {by_number} came.")
+        end_waiting(platform, work, older, status=DeploymentStatus.SUPERSEDED, reason=f"Deployment {by_number} came.")
 
 
-def _end_waiting(
+def end_waiting(
     platform: Platform, work: Work, deployment: Deployment, *, status: DeploymentStatus, reason: str = ""
 ) -> None:
+    """End a deployment that nobody has begun to run."""
     deployment.status = status.value
     deployment.finished_at = utc_now()
     deployment.queue_reason = reason
