@@ -19,6 +19,7 @@ from towline.actions.platform import Platform
 from towline.builders.buildkit import BuildKit
 from towline.builders.dockerfile import DockerfileBuilder
 from towline.config import Settings
+from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
@@ -59,6 +60,7 @@ async def stand_in_platform(
         try:
             yield platform
         finally:
+            await platform.counters.close()
             await platform.streams.close()
             await platform.database.close()
 
@@ -84,6 +86,7 @@ def _platform(settings: Settings) -> Platform:
         router=MemoryRouter(),
         storage=storage,
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
+        counters=Counters(settings.redis_url),
         build_slots=BuildSlots(settings),
     )
 

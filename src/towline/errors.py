@@ -80,18 +80,6 @@ class Conflict(TowlineError):
     hint = "Read the current state, then decide again."
 
 
-class TooManyTries(TowlineError):
-    """Something was tried so often that it is refused for a while, `seconds` from now."""
-
-    status = 429
-    exit_code = 3
-    hint = "Wait, then try again."
-
-    def __init__(self, message: str, *, hint: str | None = None, seconds: int = 60) -> None:
-        super().__init__(message, hint=hint)
-        self.seconds = seconds
-
-
 class NotAllowed(TowlineError):
     """The address exists, but not for this HTTP method."""
 
@@ -109,12 +97,13 @@ class TooLarge(TowlineError):
 
 
 class TooManyTries(TowlineError):
-    """More tries than a limit allows."""
+    """More tries than a limit allows; in `seconds` it may be tried again."""
 
     status = 429
     exit_code = 6
     retryable = True
     hint = "Wait a few minutes, then try again."
+    seconds: int = 60
 
 
 class Unavailable(TowlineError):

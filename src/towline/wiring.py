@@ -17,6 +17,7 @@ from towline.builders.packs import NixpacksBuilder, RailpackBuilder
 from towline.builders.python import PythonBuilder
 from towline.builders.static import StaticBuilder, StaticServer
 from towline.config import Settings
+from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
@@ -40,15 +41,16 @@ from towline.storage.uploads import LocalUploads
 async def open_platform(settings: Settings, *, pool_size: int = 5) -> AsyncGenerator[Platform]:
     """The platform of one process; its connections are closed on leaving."""
     database = Database(settings.database_url, pool_size=pool_size)
-    streams = Streams(settings.redis_url)
+    streams, counters = Streams(settings.redis_url), Counters(settings.redis_url)
     try:
-        yield make_platform(settings, database, streams)
+        yield make_platform(settings, database, streams, counters)
     finally:
+        await counters.close()
         await streams.close()
         await database.close()
 
 
-def make_platform(settings: Settings, database: Database, streams: Streams) -> Platform:
+def make_platform(settings: Settings, database: Database, streams: Streams, counters: Counters) -> Platform:
     """The platform with its real parts."""
     storage = LocalStorage(settings.artifacts_dir)
     uploads_dir = settings.data_dir / "uploads"
@@ -69,6 +71,7 @@ def make_platform(settings: Settings, database: Database, streams: Streams) -> P
         storage=storage,
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
         build_slots=BuildSlots(settings),
+        counters=counters,
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from towline.actions.capacity import BuildSlots
+from towline.actions.passwords import Passwords
 from towline.builders.base import Builder
 from towline.config import Settings
+from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.documents import Documents
 from towline.infra.queue import Bell
@@ -35,10 +37,12 @@ class Platform:
     storage: Storage
     uploads: UploadFiles
     build_slots: BuildSlots
+    counters: Counters
     unpublished: set[str] = field(default_factory=set[str])
     """Environments whose routes could not be written, by id; tried again at every sweep."""
     documents: Documents = field(default_factory=Documents)
     """What identity providers publish about themselves."""
+    passwords: Passwords = field(default_factory=Passwords)
 
     @property
     def worker_name(self) -> str:

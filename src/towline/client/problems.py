@@ -13,6 +13,7 @@ from towline.errors import (
     InvalidInput,
     NotFound,
     TooLarge,
+    TooManyTries,
     TowlineError,
     Unauthenticated,
     Unavailable,
@@ -27,6 +28,7 @@ _BY_STATUS: dict[int, type[TowlineError]] = {
     409: Conflict,
     413: TooLarge,
     422: InvalidInput,
+    429: TooManyTries,
     503: Unavailable,
 }
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from towline.contract.faults import fault_text
 from towline.contract.problems import PROBLEM_MEDIA_TYPE
-from towline.errors import Conflict, InvalidInput, NotAllowed, NotFound, TowlineError
+from towline.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooManyTries, TowlineError
 
 _log = logging.getLogger(__name__)
 _MOST_FIELDS: Final = 20
@@ -143,6 +143,8 @@ def _field_of(location: Sequence[str | int]) -> str:
 def _headers_of(error: TowlineError) -> dict[str, str]:
     if error.status == 401:
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyTries):
+        return {"Retry-After": str(error.seconds)}
     return {"Retry-After": "1"} if error.status == 503 else {}
 
 
