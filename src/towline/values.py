@@ -196,6 +196,7 @@ class RunSpec:
 
     `aliases` are the names other services of the environment reach it by; `hosts` are extra name -> address entries;
     `network` is the environment's network, already made by `ensure_network`. `command` empty means the image's own.
+    `files` are written at absolute paths before the program starts, readable by every user of the instance.
     """
 
     workload_id: str
@@ -216,6 +217,7 @@ class RunSpec:
     aliases: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict[str, str])
     volumes: tuple[VolumeMount, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     limits: Limits = Limits()
     stop_grace: timedelta = timedelta(seconds=10)
     labels: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -7,18 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.stand_ins import World
 
+from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.platform import Platform
 from towline.actions.variables import (
     LEVELS,
     EffectiveVariable,
-    get_effective,
     merge,
     open_variables,
     seal_variables,
     variable_context,
 )
 from towline.errors import KeyMismatch
-from towline.models.services import Variable
+from towline.models.projects import Environment
+from towline.models.services import Service, Variable
 from towline.names import new_id
 from towline.values import EnvironmentKind
 
@@ -51,15 +52,10 @@ async def add(world: World, name: str, value: str, **columns: Any) -> None:
 
 
 async def effective(world: World, kind: EnvironmentKind) -> dict[str, str]:
+    environment = Environment(id=world.environment.id, name=kind.value, kind=kind.value)
     async with world.platform.database.transaction() as work:
-        found = await get_effective(
-            world.platform,
-            work,
-            project_id=world.project.id,
-            service_id=world.service.id,
-            environment_id=world.environment.id,
-            kind=kind,
-        )
+        target = Target(world.project, world.service, environment, "c0ffee")
+        found = await resolve_variables(world.platform, work, target)
     return {name: variable.value for name, variable in found.items()}
 
 
@@ -70,8 +66,45 @@ async def test_secrets_of_upper_levels_reach_previews_only_when_marked_so(world:
     await add(world, "MARKED", "3", level="global", is_secret=True, environment_kinds=marked)
     await add(world, "STAGING", "4", level="service", service_id=world.service.id, environment_kinds=["staging"])
 
+    assert await effective(world, EnvironmentKind.PRODUCTION) == {"PLAIN": "1", "SECRET": "2"}
+    assert await effective(world, EnvironmentKind.PREVIEW) == {"PLAIN": "1"}
+    world.project.takes_global_secrets = True
     assert await effective(world, EnvironmentKind.PRODUCTION) == {"PLAIN": "1", "SECRET": "2", "MARKED": "3"}
     assert await effective(world, EnvironmentKind.PREVIEW) == {"PLAIN": "1", "MARKED": "3"}
+
+
+async def test_previews_have_variables_of_all_and_of_their_own(world: World) -> None:
+    await add(world, "A", "service", level="service", service_id=world.service.id)
+    await add(world, "A", "all previews", level="preview", project_id=world.project.id)
+    await add(world, "B", "all previews", level="preview", project_id=world.project.id, is_secret=True)
+    await add(world, "B", "this one", level="preview", environment_id=world.environment.id)
+
+    assert await effective(world, EnvironmentKind.PRODUCTION) == {"A": "service"}
+    assert await effective(world, EnvironmentKind.PREVIEW) == {"A": "all previews", "B": "this one"}
+
+
+async def test_references_are_resolved_and_give_the_one_referred_to_an_address(world: World) -> None:
+    other = Service(id=new_id("svc"), project_id=world.project.id, name="api", type="web", source_type="custom")
+    async with world.platform.database.transaction() as work:
+        work.session.add(other)
+    await add(world, "PASSWORD", "p$w ${", level="service", service_id=other.id, is_secret=True)
+    await add(world, "MINE", "${{ variables.URL }}/x", level="service", service_id=world.service.id)
+    await add(world, "URL", "${{services.api.internal_url}}", level="service", service_id=world.service.id)
+    await add(world, "OPEN", "${{ services.api.url }}", level="service", service_id=world.service.id)
+    await add(world, "DSN", "u:${{ services.api.variables.PASSWORD }}@", level="service", service_id=world.service.id)
+    await add(
+        world,
+        "WHERE",
+        "${{ project.name }} ${{ deployment.commit }} $${{",
+        level="project",
+        project_id=world.project.id,
+    )
+
+    found = await effective(world, EnvironmentKind.PRODUCTION)
+    assert found["MINE"] == "http://api.internal/x"
+    assert found["OPEN"].startswith("http://api-")
+    assert found["DSN"] == "u:p$w ${@"
+    assert found["WHERE"] == f"{world.project.name} c0ffee ${{{{"
 
 
 async def test_a_release_keeps_the_variables_it_was_made_with(world: World) -> None:

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.deletion import publish_soon
-from towline.actions.deployments.requests import lock_workload
 from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.routes import certificate_for, internal_host, lock_host
+from towline.actions.workloads import lock_workload
 from towline.errors import Conflict, InvalidInput, NotFound, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now

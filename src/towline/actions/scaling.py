@@ -2,9 +2,10 @@
 
 from sqlalchemy import update
 
-from towline.actions.deployments.requests import DeploymentRequest, lock_workload, request_deployment
+from towline.actions.deployments.requests import DeploymentRequest, request_deployment
 from towline.actions.events import emit
 from towline.actions.platform import Platform
+from towline.actions.workloads import lock_workload
 from towline.errors import Conflict
 from towline.infra.database import Work
 from towline.models.deployments import Deployment

@@ -1,14 +1,12 @@
 """Variables: levels merged global < project < service < preview, each value with its origin."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import and_, or_, select
 
 from towline.actions.platform import Platform
-from towline.infra.database import Work
 from towline.models.services import Variable
 from towline.values import EnvironmentKind
 
@@ -25,6 +23,16 @@ class EffectiveVariable:
     is_secret: bool
     origin: str
     hides: tuple[str, ...] = ()
+    mount_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenVariable:
+    """A variable as a release keeps it."""
+
+    value: str
+    is_secret: bool
+    mount_path: str = ""
 
 
 def merge(levels: Mapping[str, Sequence[EffectiveVariable]]) -> dict[str, EffectiveVariable]:
@@ -34,9 +42,7 @@ def merge(levels: Mapping[str, Sequence[EffectiveVariable]]) -> dict[str, Effect
         for variable in levels.get(level, ()):
             hidden = merged.get(variable.name)
             hides = () if hidden is None else (*hidden.hides, hidden.origin)
-            merged[variable.name] = EffectiveVariable(
-                variable.name, variable.value, variable.is_secret, origin=level, hides=hides
-            )
+            merged[variable.name] = replace(variable, origin=level, hides=hides)
     return merged
 
 
@@ -45,45 +51,28 @@ def variable_context(variable: Variable) -> str:
     return f"variable:{variable.id}"
 
 
-async def get_effective(
-    platform: Platform,
-    work: Work,
-    *,
-    project_id: str,
-    service_id: str,
-    environment_id: str,
-    kind: EnvironmentKind,
-) -> dict[str, EffectiveVariable]:
-    """What instances of a service get in an environment of this kind."""
-    statement = select(Variable).where(
-        or_(
-            Variable.level == "global",
-            and_(Variable.level == "project", Variable.project_id == project_id),
-            and_(Variable.level == "service", Variable.service_id == service_id),
-            and_(Variable.level == "preview", Variable.environment_id == environment_id),
-        )
-    )
-    levels: dict[str, list[EffectiveVariable]] = {level: [] for level in LEVELS}
-    for variable in await work.session.scalars(statement):
-        if applies(variable, kind):
-            value = platform.secrets.open_text(variable.value, context=variable_context(variable))
-            levels[variable.level].append(
-                EffectiveVariable(variable.name, value, variable.is_secret, origin=variable.level)
-            )
-    return merge(levels)
+def release_context(release_id: str) -> str:
+    """What a release's sealed variables are bound to."""
+    return f"release:{release_id}"
 
 
 def seal_variables(platform: Platform, variables: Mapping[str, EffectiveVariable], *, release_id: str) -> bytes:
     """A release's frozen variables, sealed as one value."""
-    frozen = {name: [variable.value, variable.is_secret] for name, variable in variables.items()}
-    return platform.secrets.seal(orjson.dumps(frozen), context=f"release:{release_id}")
+    frozen = {name: [variable.value, variable.is_secret, variable.mount_path] for name, variable in variables.items()}
+    return platform.secrets.seal(orjson.dumps(frozen), context=release_context(release_id))
+
+
+def open_frozen(platform: Platform, sealed: bytes, *, release_id: str) -> dict[str, FrozenVariable]:
+    """A release's variables by name."""
+    frozen: dict[str, list[Any]] = orjson.loads(platform.secrets.open(sealed, context=release_context(release_id)))
+    return {name: FrozenVariable(*parts) for name, parts in frozen.items()}
 
 
 def open_variables(platform: Platform, sealed: bytes, *, release_id: str) -> tuple[dict[str, str], list[str]]:
-    """A release's variables, and the values among them that are secret."""
-    frozen: dict[str, tuple[str, bool]] = orjson.loads(platform.secrets.open(sealed, context=f"release:{release_id}"))
-    secrets = [value for value, is_secret in frozen.values() if is_secret]
-    return {name: value for name, (value, _) in frozen.items()}, secrets
+    """The variables of a release's environment, and the values among all of them that are secret."""
+    frozen = open_frozen(platform, sealed, release_id=release_id)
+    secrets = [variable.value for variable in frozen.values() if variable.is_secret]
+    return {name: variable.value for name, variable in frozen.items() if not variable.mount_path}, secrets
 
 
 def applies(variable: Variable, kind: EnvironmentKind) -> bool:

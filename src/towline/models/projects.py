@@ -17,6 +17,7 @@ class Project(Identified, Row):
     description: Mapped[str] = mapped_column(default="")
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     base_domain: Mapped[str] = mapped_column(default="")
+    takes_global_secrets: Mapped[bool] = mapped_column(default=False)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
 

@@ -96,7 +96,11 @@ class Route(Identified, Row):
 
 
 class Variable(Identified, Row):
-    """Name and sealed value on one level: global (no owner), project, service, or preview (environment)."""
+    """Name and sealed value on one level: global (no owner), project, service, or preview.
+
+    Of the preview level are those of one preview (environment) and those of all previews of a project (project). With
+    a `mount_path` instances get the value as a file there instead of in their environment.
+    """
 
     __tablename__ = "variables"
     __table_args__ = (
@@ -105,6 +109,7 @@ class Variable(Identified, Row):
         ),
         Index(None, "project_id"),
         Index(None, "service_id"),
+        Index(None, "environment_id"),
         CheckConstraint("level IN ('global', 'project', 'service', 'preview')", name="level"),
     )
 
@@ -116,4 +121,5 @@ class Variable(Identified, Row):
     value: Mapped[bytes]
     is_secret: Mapped[bool] = mapped_column(default=False)
     environment_kinds: Mapped[list[str] | None] = mapped_column(ARRAY(TEXT))
+    mount_path: Mapped[str] = mapped_column(default="")
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)

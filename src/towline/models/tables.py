@@ -5,17 +5,35 @@ from sqlalchemy import MetaData
 from towline.models import (
     accounts,
     deployments,
+    groups,
     history,
     identities,
+    key_checks,
     members,
     projects,
     second_factors,
     services,
     sessions,
+    variable_changes,
+    webhook_secrets,
 )
 from towline.models.base import Row
 
-MODULES = (accounts, deployments, history, identities, members, projects, second_factors, services, sessions)
+MODULES = (
+    accounts,
+    deployments,
+    groups,
+    history,
+    identities,
+    key_checks,
+    members,
+    projects,
+    second_factors,
+    services,
+    sessions,
+    variable_changes,
+    webhook_secrets,
+)
 
 
 def all_tables() -> MetaData:

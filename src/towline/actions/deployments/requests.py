@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.waiting import cancel_group_of
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route
+from towline.actions.workloads import lock_workload
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -139,21 +139,6 @@ async def cancel_deployment(
     deployment.cancel_status = status.value
     work.after_commit(lambda: platform.bell.ring(deployment.id))
     return None
-
-
-async def lock_workload(work: Work, *, project: Project, service: Service, environment: Environment) -> Workload:
-    """The workload of a service in an environment, made when it is not there, its row locked."""
-    values: dict[str, Any] = {
-        "id": new_id("wkl"),
-        "project_id": project.id,
-        "service_id": service.id,
-        "environment_id": environment.id,
-        "replicas": service.run.get("replicas", 1),
-        "created_at": utc_now(),
-    }
-    await work.session.execute(insert(Workload).values(values).on_conflict_do_nothing())
-    query = select(Workload).where(Workload.service_id == service.id, Workload.environment_id == environment.id)
-    return (await work.session.scalars(query.with_for_update())).one()
 
 
 async def _supersede_waiting(platform: Platform, work: Work, *, workload_id: str, by_number: int) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from towline.errors import TimedOut
 from towline.names import new_id
 from towline.orchestrators.docker.engine import Document, Engine
+from towline.orchestrators.docker.files import put_files
 from towline.orchestrators.docker.instances import list_containers, remove_container, undisturbed, with_container
 from towline.orchestrators.docker.logs import FrameReader, follow_logs
 from towline.orchestrators.docker.payloads import (
@@ -41,6 +42,7 @@ async def run_command(
     name = f"towline-{spec.project}-{spec.service}-{spec.environment}-{command_id[-8:]}"
 
     async def run(engine_id: str) -> int:
+        await put_files(engine, engine_id, spec.files)
         exit_code = await _run(engine, engine_id, timeout_seconds=timeout_seconds, report=report)
         await remove_container(engine, engine_id)
         return exit_code

@@ -23,7 +23,7 @@ from towline.errors import (
     TowlineError,
 )
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 Document = dict[str, Any]
 """One JSON object as the Engine sends it; only files of this folder read its keys."""
 
@@ -62,10 +62,13 @@ class Engine:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
+        content: bytes | None = None,
         timeout_seconds: float = _CALL_SECONDS,
     ) -> Any:
-        """The JSON answer to one request, None when it is empty."""
-        async with self.stream(method, path, params=params, body=body, timeout_seconds=timeout_seconds) as response:
+        """The JSON answer to one request with a JSON body or raw content, None when it is empty."""
+        async with self.stream(
+            method, path, params=params, body=body, content=content, timeout_seconds=timeout_seconds
+        ) as response:
             answer = await response.read()
         return json.loads(answer) if answer.strip() else None
 
@@ -77,6 +80,7 @@ class Engine:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
         refusal: Callable[[int, str], TowlineError] | None = None,
@@ -87,7 +91,7 @@ class Engine:
         try:
             url = await self._url(path)
             async with docker.session.request(
-                method, url, params=params, json=body, headers=headers, timeout=limit
+                method, url, params=params, json=body, data=content, headers=headers, timeout=limit
             ) as response:
                 if response.status >= 400:
                     reason = _message(await response.text(errors="replace"))

@@ -11,6 +11,7 @@ from towline.errors import Conflict, EngineRefused, NotFound, OrchestratorUnavai
 from towline.names import instance_name, new_id
 from towline.orchestrators.docker.addresses import IN_USE, choose_addresses
 from towline.orchestrators.docker.engine import Document, Engine
+from towline.orchestrators.docker.files import put_files
 from towline.orchestrators.docker.payloads import (
     INSTANCE_LABEL,
     OWNER_LABEL,
@@ -131,7 +132,12 @@ class Instances:
         labels = instance_labels(spec, installation_id=self._installation_id, instance_id=instance_id)
         with_init = await self._engine.supports_init()
         payload = container_payload(spec, labels=labels, with_init=with_init, address=address)
-        return await with_container(self._engine, name, payload, self._start_and_get)
+
+        async def start(engine_id: str) -> Instance:
+            await put_files(self._engine, engine_id, spec.files)
+            return await self._start_and_get(engine_id)
+
+        return await with_container(self._engine, name, payload, start)
 
     async def _start_and_get(self, engine_id: str) -> Instance:
         await self._engine.call("POST", f"containers/{engine_id}/start")

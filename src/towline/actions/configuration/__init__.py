@@ -1,0 +1,1 @@
+"""What instances are configured with: variables of all levels, resolved, compared and remembered."""
