@@ -10,6 +10,7 @@ import uvicorn
 import uvloop
 
 from towline.actions.first_keys import ensure_bootstrap_key
+from towline.actions.key_check import ensure_key_matches
 from towline.actions.platform import Platform
 from towline.config import Settings
 from towline.web.app import create_app
@@ -51,7 +52,8 @@ class ApiServer(uvicorn.Server):
 
 
 async def serve(platform: Platform, server: ApiServer) -> None:
-    """Serve until stopped."""
+    """Serve until stopped; KeyMismatch when the key file is not the database's."""
+    await ensure_key_matches(platform.database, platform.settings.key_file)
     await ensure_bootstrap_key(platform)
     await server.serve()
 
