@@ -10,6 +10,7 @@ from tests.web.door import Door, Person
 
 from towline.actions.access import Caller
 from towline.actions.environments import add_environment, get_environment
+from towline.actions.invitations import invite_to_project
 from towline.actions.projects import create_project
 from towline.actions.variable_settings import Place, WantedVariable, set_variables
 from towline.infra.database import Work
@@ -67,6 +68,11 @@ class Crowd:
             )
             digest = f"sha256:{next(_numbers):064x}"
             self.values.update(project=project.id, digest=digest)
+            self.values.update(owner=owner.user_id, member=self.members["viewer"])
+            made = await invite_to_project(
+                platform, work, owner, project, email=f"i{next(_numbers)}@example.com", role="viewer"
+            )
+            self.values["invitation"] = made.invitation.id
             await set_variables(platform, work, Place(project), [WantedVariable("KEPT", "1", is_secret=False)])
             await self._add_service(work, project)
         await self.people["owner"].post(f"/projects/{project.id}/uploads", {"digest": digest, "size": 10})

@@ -22,6 +22,9 @@ CREATES: Final = (401, OK, OK, OK, OK, OK, OK, OK, 403, 403, 401, 401)
 VIEWS: Final = (401, 404, OK, OK, OK, OK, 404, OK, 404, 403, 401, 401)
 DEPLOYS: Final = (401, 404, 403, OK, OK, OK, 404, OK, 404, 403, 401, 401)
 MANAGES: Final = (401, 404, 403, 403, OK, OK, 404, OK, 404, 403, 401, 401)
+LEAVES: Final = (401, 404, OK, OK, OK, OK, 404, 404, 404, 403, 401, 401)
+OPEN: Final = (OK,) * 12
+ADMINISTERS: Final = (401, 403, 403, 403, 403, 403, 403, OK, 403, 403, 401, 401)
 OWNS: Final = (401, 404, 403, 403, 403, OK, 404, OK, 404, 403, 401, 401)
 
 
@@ -49,6 +52,29 @@ TRIES: Final[dict[str, Try]] = {
     "projects.get": Try(VIEWS, "GET", _P),
     "projects.update": Try(OWNS, "PATCH", _P, {"description": "x"}),
     "projects.delete": Try(OWNS, "DELETE", _P),
+    "members.list": Try(VIEWS, "GET", f"{_P}/members"),
+    "members.add": Try(MANAGES, "POST", f"{_P}/members", {"user": "{owner}", "role": "viewer"}),
+    "members.update": Try(MANAGES, "PATCH", f"{_P}/members/{{member}}", {"role": "viewer"}),
+    "members.remove": Try(MANAGES, "DELETE", f"{_P}/members/{{member}}"),
+    "members.leave": Try(LEAVES, "DELETE", f"{_P}/membership"),
+    "members.transfer": Try(OWNS, "POST", f"{_P}/transfer", {"user": "{owner}"}),
+    "invitations.list": Try(MANAGES, "GET", "/invitations", query={"project": "{project}"}),
+    "invitations.create": Try(
+        MANAGES, "POST", "/invitations", {"project": "{project}", "email": "p{number}@example.com", "role": "viewer"}
+    ),
+    "invitations.resend": Try(MANAGES, "POST", "/invitations/{invitation}/resend"),
+    "invitations.revoke": Try(MANAGES, "DELETE", "/invitations/{invitation}"),
+    "invitations.lookup": Try(OPEN, "POST", "/invitations/lookup", {"token": "short"}),
+    "invitations.accept": Try(OPEN, "POST", "/invitations/accept", {"token": "short", "name": "A", "password": "b"}),
+    "invitations.join": Try(EVERYONE, "POST", "/invitations/join", {"token": "short"}),
+    "users.list": Try(ADMINISTERS, "GET", "/users"),
+    "users.create": Try(ADMINISTERS, "POST", "/users", {"email": "u{number}@example.com"}),
+    "users.get": Try(ADMINISTERS, "GET", "/users/{member}"),
+    "users.update": Try(ADMINISTERS, "PATCH", "/users/{member}", {"name": "x"}),
+    "users.resetPassword": Try(ADMINISTERS, "POST", "/users/{member}/password-reset"),
+    "passwordReset.ask": Try(OPEN, "POST", "/password-reset", {"email": "p{number}@example.com"}),
+    "passwordReset.finish": Try(OPEN, "POST", "/password-reset/finish", {"token": "short", "password": "b"}),
+    "mail.test": Try(ADMINISTERS, "POST", "/mail/test", {}),
     "environments.list": Try(VIEWS, "GET", f"{_P}/environments"),
     "environments.create": Try(MANAGES, "POST", f"{_P}/environments", {"name": "new-{number}"}),
     "environments.delete": Try(MANAGES, "DELETE", f"{_P}/environments/staging"),
@@ -135,7 +161,7 @@ def test_no_route_is_unknown_here() -> None:
 
 async def test_instance_wide_lists_are_for_administrators(door: Door) -> None:
     crowd = await gather(door)
-    for path in ("/audit",):
+    for path in ("/audit", "/invitations"):
         seen = {name: (await person.call("GET", path)).status_code for name, person in crowd.people.items()}
         expected = (401, 403, 403, 403, 403, 403, 403, 200, 403, 403, 401, 401)
         assert seen == dict(zip(PEOPLE, expected, strict=True))

@@ -18,11 +18,14 @@ from towline.web import (
     deployments,
     domains,
     environments,
+    invitations,
     keys,
     live,
     logs,
+    members,
     metrics,
     pages,
+    password_reset,
     platform,
     projects,
     registries,
@@ -31,6 +34,7 @@ from towline.web import (
     setup,
     status,
     uploads,
+    users,
     variables,
 )
 from towline.web.auth import UseNotes
@@ -40,6 +44,10 @@ from towline.web.refusals import RefusalLimit
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     projects.router,
+    members.router,
+    invitations.router,
+    users.router,
+    password_reset.router,
     environments.router,
     variables.router,
     services.router,
