@@ -1,5 +1,6 @@
 """The rows one deployment works on, read once, and the run specification made from them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -40,15 +41,22 @@ class Job:
 
 async def load_job(work: Work, workload_id: str) -> Job:
     """The rows behind a workload."""
+    return (await load_jobs(work, [workload_id]))[workload_id]
+
+
+async def load_jobs(work: Work, workload_ids: Collection[str]) -> dict[str, Job]:
+    """The rows behind workloads, by workload."""
     query = (
         select(Project, Service, Environment, Workload)
         .join(Workload, Workload.project_id == Project.id)
         .join(Service, Service.id == Workload.service_id)
         .join(Environment, Environment.id == Workload.environment_id)
-        .where(Workload.id == workload_id)
+        .where(Workload.id.in_(workload_ids))
     )
-    project, service, environment, workload = (await work.session.execute(query)).one()
-    return Job(project, service, environment, workload)
+    rows = await work.session.execute(query)
+    return {
+        workload.id: Job(project, service, environment, workload) for project, service, environment, workload in rows
+    }
 
 
 async def list_service_names(work: Work, project_id: str) -> list[str]:

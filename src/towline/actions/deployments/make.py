@@ -11,6 +11,7 @@ from towline.actions.capacity import build_cpus, build_memory
 from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job
+from towline.actions.private_images import pull_for_project
 from towline.actions.registries import find_credential
 from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import open_variables, seal_variables
@@ -65,8 +66,10 @@ async def _pull(attempt: Attempt, job: Job, reference: str) -> Image:
     credential = await find_credential(platform, project_id=job.project.id, reference=reference)
     if credential is not None:
         attempt.log.masker.add([credential.password])
-    image = await platform.orchestrator.pull_image(reference, credential=credential, report=attempt.log.report)
-    await platform.orchestrator.tag_image(image.reference, _tag(attempt, job, image.digest.rpartition(":")[2]))
+    repository = _tag(attempt, job, "").rstrip(":")
+    image = await pull_for_project(
+        platform, project_id=job.project.id, reference=reference, repository=repository, report=attempt.log.report
+    )
     await attempt.record(image=image.reference)
     return image
 

@@ -10,12 +10,11 @@ from towline.actions.deployments.cascade import request_cascade
 from towline.actions.deployments.job import Job, load_job
 from towline.actions.deployments.make import make_release
 from towline.actions.deployments.resume import resume_switched
-from towline.actions.deployments.rollout import go_back, mark_routed, prepare, remove_instances, roll_out
+from towline.actions.deployments.rollout import prepare, put_back, roll_out
 from towline.actions.deployments.waiting import check_needs
 from towline.actions.environments import ensure_network
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
-from towline.actions.routes import publish_environment
 from towline.errors import (
     Cancelled,
     DiskFull,
@@ -27,9 +26,11 @@ from towline.errors import (
     UnexpectedError,
 )
 from towline.models.deployments import Deployment
-from towline.values import DeploymentStatus, InstanceState
+from towline.values import DeploymentStatus
 
-_MOST_ATTEMPTS = 6
+MOST_ATTEMPTS = 6
+"""How often a deployment or group is begun before its interruptions count as its fault."""
+
 _LONGEST_PAUSE_SECONDS = 16
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ async def run_deployment(platform: Platform, deployment: Deployment, register: "
 
 async def _hand_back(attempt: Attempt, error: Unavailable) -> timedelta:
     """Leave the deployment to its next attempt, which begins after the returned pause."""
-    pause = timedelta(seconds=min(2 ** (attempt.deployment.attempt - 1), _LONGEST_PAUSE_SECONDS))
+    pause = pause_after(attempt.deployment.attempt)
     _log.warning("Deployment %s goes on in %g s: %s", attempt.deployment.id, pause.total_seconds(), error)
     reason = f"{error.message} Trying again in {pause.total_seconds():g} s."
     await attempt.log.write(reason, level="warning")
@@ -66,13 +67,18 @@ async def _hand_back(attempt: Attempt, error: Unavailable) -> timedelta:
     return pause
 
 
-def _is_passing(attempt: Attempt, error: TowlineError) -> bool:
+def is_passing(error: TowlineError, *, attempt: int) -> bool:
     """Whether PostgreSQL or Docker was lost and may be back soon; the router has had its tries already.
 
     A full disk does not pass by itself.
     """
     is_lost = isinstance(error, Unavailable) and not isinstance(error, RouterUnavailable | DiskFull) and error.retryable
-    return is_lost and attempt.deployment.attempt < _MOST_ATTEMPTS
+    return is_lost and attempt < MOST_ATTEMPTS
+
+
+def pause_after(attempt: int) -> timedelta:
+    """How long the next attempt waits."""
+    return timedelta(seconds=min(2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS))
 
 
 async def _run_to_its_end(attempt: Attempt) -> None:
@@ -86,7 +92,7 @@ async def _run_to_its_end(attempt: Attempt) -> None:
         await attempt.log.write(error.message, level="warning")
         await _end_badly(attempt, job, error, status=attempt.cancel_status)
     except TowlineError as error:
-        if _is_passing(attempt, error):
+        if is_passing(error, attempt=attempt.deployment.attempt):
             raise
         await _explain(attempt, error)
         await _end_badly(attempt, job, error)
@@ -100,9 +106,9 @@ async def _run_to_its_end(attempt: Attempt) -> None:
 async def _steps(attempt: Attempt, job: Job) -> None:
     if attempt.deployment.attempt > 1:
         await attempt.log.write(f"Attempt {attempt.deployment.attempt}: the one before was interrupted.")
-    if attempt.deployment.attempt > _MOST_ATTEMPTS:
+    if attempt.deployment.attempt > MOST_ATTEMPTS:
         raise RepeatedlyInterrupted(
-            f"The deployment was interrupted {_MOST_ATTEMPTS} times, at last in the step {attempt.deployment.step}."
+            f"The deployment was interrupted {MOST_ATTEMPTS} times, at last in the step {attempt.deployment.step}."
         )
     await check_needs(attempt.platform, attempt.deployment)
     release = await make_release(attempt, job)
@@ -138,28 +144,9 @@ async def _end_badly(
 ) -> None:
     """Remove what was started, bring back what was stopped, then write the end."""
     try:
-        await _put_back(attempt, job)
+        await put_back(attempt, job)
     except (Unavailable, TowlineError) as problem:
         _log.warning("Clean-up after deployment %s is left to reconciliation: %s", attempt.deployment.id, problem)
     is_reason_told = status is DeploymentStatus.FAILED
     await attempt.finish(status, error=error if is_reason_told else None)
     await attempt.platform.bell.ring("deployments")
-
-
-async def _put_back(attempt: Attempt, job: Job) -> None:
-    orchestrator = attempt.platform.orchestrator
-    status = await orchestrator.get_status(job.workload.id)
-    if attempt.deployment.switched_at is not None:
-        await go_back(attempt, job)
-    is_switched = attempt.deployment.switched_at is not None
-    new = [item for item in status.instances if item.deployment_id == attempt.deployment.id and not is_switched]
-    await remove_instances(attempt, new)
-    stopped = [item for item in status.instances if item not in new and item.state is InstanceState.EXITED]
-    kept = attempt.deployment.previous_release_id or job.workload.release_id
-    mine = [item for item in stopped if item.release_id == kept]
-    started = await asyncio.gather(*(orchestrator.start(item) for item in mine))
-    if started:
-        async with attempt.platform.database.transaction() as work:
-            await mark_routed(work, started)
-        await publish_environment(attempt.platform, job.environment.id, confirm=False)
-    await attempt.platform.bell.ring(f"reconcile {job.workload.id}")

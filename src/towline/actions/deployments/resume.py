@@ -9,7 +9,15 @@ from towline.values import Instance, InstanceState
 
 
 async def resume_switched(rollout: Rollout) -> None:
-    """Bring the decided release to its wanted number of healthy instances, switch, retire the rest.
+    """Bring the decided release to its wanted number of healthy instances, switch, retire the rest."""
+    gone = await make_whole(rollout)
+    await switch(rollout, retiring=rollout.old)
+    await retire(rollout, [*rollout.old, *gone])
+    await rollout.attempt.log.write("Done.")
+
+
+async def make_whole(rollout: Rollout) -> list[Instance]:
+    """Bring the decided release to its wanted number of healthy instances; its dead ones are returned.
 
     Told apart by deployment, since a restart puts the same release live again.
     """
@@ -18,14 +26,11 @@ async def resume_switched(rollout: Rollout) -> None:
     mine = [item for item in status.instances if item.deployment_id == attempt.deployment.id]
     rollout.old = [item for item in status.instances if item not in mine]
     rollout.port = await _known_port(rollout)
-    rollout.started = await _make_whole(rollout, mine)
-    gone = [item for item in mine if item.state is not InstanceState.RUNNING]
-    await switch(rollout, retiring=rollout.old)
-    await retire(rollout, [*rollout.old, *gone])
-    await attempt.log.write("Done.")
+    rollout.started = await _start_missing(rollout, mine)
+    return [item for item in mine if item.state is not InstanceState.RUNNING]
 
 
-async def _make_whole(rollout: Rollout, mine: list[Instance]) -> list[Instance]:
+async def _start_missing(rollout: Rollout, mine: list[Instance]) -> list[Instance]:
     platform = rollout.attempt.platform
     running = [item for item in mine if item.state is InstanceState.RUNNING]
     missing = rollout.replicas - len(running)

@@ -10,6 +10,8 @@ from sqlalchemy import delete, select, update
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job, make_run_spec
 from towline.actions.draining import wait_until_drained
+from towline.actions.logs import LogWriter
+from towline.actions.platform import Platform
 from towline.actions.probing import Prober, Target
 from towline.actions.routes import publish_environment
 from towline.actions.settings import RunSettings, run_settings
@@ -88,11 +90,11 @@ async def roll_out(rollout: Rollout) -> None:
     """Bring the release live batch by batch; the first healthy batch decides the switch."""
     attempt = rollout.attempt
     if rollout.settings.volumes:
-        await _stop_old_first(rollout)
-    await _run_release_command(rollout)
+        await stop_old_first(rollout)
+    await run_release_command(rollout)
     while len(rollout.started) < rollout.replicas:
         count = min(rollout.batch_size, rollout.replicas - len(rollout.started))
-        await _start_batch(rollout, count)
+        await start_batch(rollout, count)
         is_last = len(rollout.started) >= rollout.replicas
         retiring = rollout.old if is_last else rollout.old[:count]
         await switch(rollout, retiring=retiring)
@@ -104,7 +106,8 @@ async def roll_out(rollout: Rollout) -> None:
     await attempt.log.write("Done.")
 
 
-async def _run_release_command(rollout: Rollout) -> None:
+async def run_release_command(rollout: Rollout) -> None:
+    """Run the release's own command in its image, before anything is switched; Unhealthy when it fails."""
     command, attempt = rollout.settings.release_command, rollout.attempt
     if not command or attempt.deployment.rollback_to is not None or attempt.deployment.switched_at is not None:
         return
@@ -120,7 +123,8 @@ async def _run_release_command(rollout: Rollout) -> None:
         )
 
 
-async def _stop_old_first(rollout: Rollout) -> None:
+async def stop_old_first(rollout: Rollout) -> None:
+    """Stop what runs of a service with a volume, which two instances must not share."""
     running = [item for item in rollout.old if item.state is InstanceState.RUNNING]
     if not running:
         return
@@ -129,7 +133,8 @@ async def _stop_old_first(rollout: Rollout) -> None:
     await asyncio.gather(*(rollout.attempt.platform.orchestrator.stop(item, grace_seconds=grace) for item in running))
 
 
-async def _start_batch(rollout: Rollout, count: int) -> None:
+async def start_batch(rollout: Rollout, count: int) -> None:
+    """Start instances of the release and wait for their health."""
     attempt, platform = rollout.attempt, rollout.attempt.platform
     await attempt.enter(Step.START, note=f"{count} of {rollout.replicas}")
     result = await platform.orchestrator.deploy(rollout.spec, count=count)
@@ -173,15 +178,16 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     for instance in rollout.started:
         await platform.orchestrator.keep_running(instance)
     async with platform.database.transaction() as work:
-        await _decide_switch(work, rollout, retiring)
+        await decide_switch(work, rollout, retiring=retiring)
     try:
-        await _publish_persistently(rollout)
+        await publish_persistently(attempt.platform, rollout.job.environment.id, [attempt.log])
     except TowlineError:
-        await _undo_switch(attempt, rollout.job)
+        await _undo_and_publish(attempt, rollout.job)
         raise
 
 
-async def _decide_switch(work: Work, rollout: Rollout, retiring: Sequence[Instance]) -> None:
+async def decide_switch(work: Work, rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
+    """Write the switch: the release is wanted, its instances get the requests; Cancelled when it must not be."""
     attempt, workload_id = rollout.attempt, rollout.job.workload.id
     # The workload first, as rollbacks and deletions lock it before its deployments.
     workload = (await work.session.scalars(select(Workload).where(Workload.id == workload_id).with_for_update())).one()
@@ -229,16 +235,38 @@ async def mark_routed(work: Work, instances: Sequence[Instance]) -> None:
         await work.session.execute(update(InstanceRow).where(InstanceRow.id == instance.id).values(values))
 
 
-async def _publish_persistently(rollout: Rollout) -> None:
+async def publish_persistently(platform: Platform, environment_id: str, logs: Sequence[LogWriter]) -> None:
+    """Bring the router to what the rows say and have it confirmed; RouterUnavailable after a few tries."""
     for left in reversed(range(_CONFIRM_TRIES)):
         try:
-            await publish_environment(rollout.attempt.platform, rollout.job.environment.id)
+            await publish_environment(platform, environment_id)
         except RouterUnavailable as error:
-            await rollout.attempt.log.write(f"{error.message} {left} tries left.", level="warning")
+            for log in logs:
+                await log.write(f"{error.message} {left} tries left.", level="warning")
             if not left:
                 raise
         else:
             return
+
+
+async def put_back(attempt: Attempt, job: Job) -> None:
+    """Remove what a failed deployment started, start what it stopped; a switch that does not serve goes back."""
+    orchestrator = attempt.platform.orchestrator
+    status = await orchestrator.get_status(job.workload.id)
+    if attempt.deployment.switched_at is not None:
+        await go_back(attempt, job)
+    is_switched = attempt.deployment.switched_at is not None
+    new = [item for item in status.instances if item.deployment_id == attempt.deployment.id and not is_switched]
+    await remove_instances(attempt, new)
+    stopped = [item for item in status.instances if item not in new and item.state is InstanceState.EXITED]
+    kept = attempt.deployment.previous_release_id or job.workload.release_id
+    mine = [item for item in stopped if item.release_id == kept]
+    started = await asyncio.gather(*(orchestrator.start(item) for item in mine))
+    if started:
+        async with attempt.platform.database.transaction() as work:
+            await mark_routed(work, started)
+        await publish_environment(attempt.platform, job.environment.id, confirm=False)
+    await attempt.platform.bell.ring(f"reconcile {job.workload.id}")
 
 
 async def go_back(attempt: Attempt, job: Job) -> None:
@@ -252,22 +280,26 @@ async def go_back(attempt: Attempt, job: Job) -> None:
     serving = [row for row in rows if row.deployment_id == attempt.deployment.id and row.is_routed]
     has_old = any(row.deployment_id != attempt.deployment.id for row in rows)
     if has_old and len(serving) < job.workload.replicas:
-        await _undo_switch(attempt, job)
+        await _undo_and_publish(attempt, job)
         with contextlib.suppress(RouterUnavailable, DiskFull):
             await publish_environment(attempt.platform, job.environment.id)
 
 
-async def _undo_switch(attempt: Attempt, job: Job) -> None:
-    """Put rows and routes back to the release that served before; the new instances get no more requests."""
+async def _undo_and_publish(attempt: Attempt, job: Job) -> None:
+    async with attempt.platform.database.transaction() as work:
+        await undo_switch(work, attempt, job)
+    with contextlib.suppress(DiskFull):
+        await publish_environment(attempt.platform, job.environment.id, confirm=False)
+
+
+async def undo_switch(work: Work, attempt: Attempt, job: Job) -> None:
+    """Put the rows back to the release that served before; the new instances get no more requests."""
     previous = attempt.deployment.previous_release_id
     mine = InstanceRow.workload_id == job.workload.id
     is_new = InstanceRow.deployment_id == attempt.deployment.id
-    async with attempt.platform.database.transaction() as work:
-        await work.session.execute(update(Workload).where(Workload.id == job.workload.id).values(release_id=previous))
-        await work.session.execute(update(InstanceRow).where(mine).values(is_routed=~is_new))
-        await attempt.write(work, is_told=False, switched_at=None)
-    with contextlib.suppress(DiskFull):
-        await publish_environment(attempt.platform, job.environment.id, confirm=False)
+    await work.session.execute(update(Workload).where(Workload.id == job.workload.id).values(release_id=previous))
+    await work.session.execute(update(InstanceRow).where(mine).values(is_routed=~is_new))
+    await attempt.write(work, is_told=False, switched_at=None)
 
 
 async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
