@@ -1,4 +1,4 @@
-"""Periodic work that one process at a time does: relay, reconciliation, health, run logs, clean-up."""
+"""Periodic work that one process at a time does: relay, reconciliation, health, run logs, mail, clean-up."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 
+from towline.actions.correspondence import correspond, forget_correspondence
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
 from towline.actions.janitor import clean_up, remove_temporary_folders
@@ -66,6 +67,8 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(settings.sweep_interval, tidy), name="tidy")
         roles.create_task(_every(settings.health_interval, lambda: check_all(platform)), name="health")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
+        roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
+        roles.create_task(correspond(platform), name="mail")
         roles.create_task(_watch_engine(platform, logs), name="engine")
         roles.create_task(_answer_bell(platform), name="bell")
 

@@ -94,9 +94,9 @@ async def send_due_mails(platform: Platform) -> int:
     return len(mails)
 
 
-async def forget_old_mails(work: Work, *, now: datetime) -> None:
+async def forget_old_mails(work: Work) -> None:
     """Delete mails of more than 30 days ago, sent or not."""
-    await work.session.execute(delete(Mail).where(Mail.created_at < now - _KEPT))
+    await work.session.execute(delete(Mail).where(Mail.created_at < utc_now() - _KEPT))
 
 
 async def _claim(platform: Platform) -> Sequence[Mail]:
