@@ -61,6 +61,16 @@ async def count_try(platform: Platform, visit: Visit, *, email: str, user_id: st
     return await _take(platform, [Limit(f"account {email} from {network}", OF_KNOWN)])
 
 
+async def count_visit(platform: Platform, visit: Visit) -> Attempt:
+    """Count a try that names no account, such as one by a passkey; TooManyTries when there were too many."""
+    return await _take(platform, attempt_of(visit).limits)
+
+
+def attempt_of(visit: Visit) -> Attempt:
+    """What `count_visit` counts, for taking it back in a later request."""
+    return Attempt([Limit(f"address {_network(visit.address)}", OF_ADDRESS), Limit("all passkeys", OF_ALL)])
+
+
 async def count_confirmation(platform: Platform, user_id: str) -> Attempt:
     """Count a try of someone signed in to prove again who they are; TooManyTries when there were too many."""
     return await _take(platform, [Limit(f"confirmation {user_id}", OF_KNOWN)])

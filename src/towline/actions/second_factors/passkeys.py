@@ -31,6 +31,7 @@ from towline.errors import Conflict, Forbidden, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.accounts import User
 from towline.models.base import utc_now
+from towline.models.identities import Identity, IdentityProvider
 from towline.models.second_factors import Passkey
 from towline.names import new_id
 
@@ -109,15 +110,18 @@ async def get_passkey(session: AsyncSession, user_id: str, passkey_id: str) -> P
     return passkey
 
 
-async def delete_passkey(work: Work, passkey: Passkey, *, has_other_way_in: bool) -> None:
-    """Delete a passkey; Conflict when it is the last way in of its user."""
-    await work.session.scalar(select(User.id).where(User.id == passkey.user_id).with_for_update())
-    if not has_other_way_in and await count_passkeys(work.session, passkey.user_id) == 1:
-        raise Conflict(
-            "This passkey is the only way into the account.", hint="Set a password or add another passkey first."
-        )
+async def delete_passkey(work: Work, user_id: str, passkey_id: str) -> Passkey:
+    """Delete one of a user's passkeys; Conflict when it is the last way in."""
+    query = select(User).where(User.id == user_id).with_for_update().execution_options(populate_existing=True)
+    user = (await work.session.scalars(query)).one()
+    passkey = await get_passkey(work.session, user_id, passkey_id)
+    is_last = await count_passkeys(work.session, user_id) == 1
+    if is_last and not user.password_hash and not await _has_identity(work.session, user_id):
+        hint = "Set a password or add another passkey first."
+        raise Conflict("This passkey is the only way into the account.", hint=hint)
     await work.session.delete(passkey)
     await work.session.flush()
+    return passkey
 
 
 async def use_passkey(
@@ -153,6 +157,13 @@ def party_of(platform: Platform) -> RelyingParty:
 def known_credentials(passkeys: Sequence[Passkey]) -> list[KnownCredential]:
     """Passkeys as browsers are told of them."""
     return [KnownCredential(passkey.credential_id, passkey.transports) for passkey in passkeys]
+
+
+async def _has_identity(session: AsyncSession, user_id: str) -> bool:
+    """Whether a user can sign in by another provider."""
+    query = select(Identity.id).join(IdentityProvider, IdentityProvider.id == Identity.provider_id)
+    query = query.where(Identity.user_id == user_id, IdentityProvider.is_enabled)
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def _find_claimed(session: AsyncSession, credential: Mapping[str, Any], user_id: str) -> Passkey | None:

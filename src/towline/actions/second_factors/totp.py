@@ -80,6 +80,11 @@ async def confirm_totp(platform: Platform, work: Work, user_id: str, *, code: st
     row.confirmed_at = utc_now()
 
 
+async def find_confirmed_at(session: AsyncSession, user_id: str) -> datetime | None:
+    """Since when a user's one-time codes are on; None while they are not."""
+    return await session.scalar(select(TotpSecret.confirmed_at).where(TotpSecret.user_id == user_id))
+
+
 async def use_totp_code(box: SecretBox, session: AsyncSession, user_id: str, *, code: str) -> bool:
     """Whether a code is right and new; it is used up then, with all before it."""
     row = await _lock(session, user_id)
