@@ -137,7 +137,8 @@ class BuildSpec:
 
     `dockerfile` is an inline Dockerfile that wins over `dockerfile_path`. `memory_bytes`, `cpus` and `timeout` bound
     the whole build. `secrets` are mounted (`--mount=type=secret,id=NAME`), never written to the image. Cache mounts are
-    shared by builds of one `cache_scope`, which nobody else should be able to guess.
+    shared by builds of one `cache_scope`, which nobody else should be able to guess. `registries` are the credentials,
+    by host, of what the build may pull.
     """
 
     dockerfile_path: str = "Dockerfile"
@@ -146,6 +147,7 @@ class BuildSpec:
     dockerfile: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    registries: Mapping[str, Credential] = field(default_factory=dict[str, Credential], repr=False)
     builder: Literal["auto", "dockerfile", "static", "python", "node", "nixpacks", "railpack"] = "auto"
     start_command: tuple[str, ...] = ()
     use_cache: bool = True

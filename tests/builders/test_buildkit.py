@@ -63,9 +63,12 @@ def test_buildx_builds_on_the_daemon_itself() -> None:
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "DOCKER_HOST", "PATH", "home", "GODEBUG", "https_proxy", "BASH_ENV"])
 def test_arguments_that_would_steer_the_client_stay_out_of_its_environment(name: str) -> None:
     environment = build_environment(
-        BuildSpec(arguments={name: "evil", "HOMEPAGE": "x", "NODE_ENV": "test"}), docker_host=""
+        BuildSpec(arguments={name: "evil", "HOMEPAGE": "x", "NODE_ENV": "test"}),
+        docker_host="",
+        client=Path("/client"),
     )
 
+    assert environment["DOCKER_CONFIG"] == "/client"
     assert "evil" not in environment.values()
     assert (environment["HOMEPAGE"], environment["NODE_ENV"]) == ("x", "test")
 

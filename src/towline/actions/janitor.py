@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from towline.actions.platform import Platform
+from towline.actions.sessions import forget_old_sessions
+from towline.actions.tickets import forget_old_tickets
+from towline.actions.private_images import forget_removed_images
 from towline.errors import TowlineError
 from towline.infra.database import Work
 from towline.infra.scratch import memory_folder, remove_leftovers
@@ -26,6 +29,7 @@ async def clean_up(platform: Platform) -> None:
     """One round over everything that grows."""
     await forget_old_releases(platform)
     await remove_unneeded_images(platform)
+    await forget_removed_images(platform)
     await remove_unneeded_bundles(platform)
     await trim_history(platform)
     await trim_logs(platform)
@@ -102,12 +106,14 @@ async def remove_unneeded_bundles(platform: Platform) -> int:
 
 
 async def trim_history(platform: Platform) -> None:
-    """Forget events, health checks and repeated answers that are too old."""
+    """Forget events, health checks, repeated answers, sessions and tickets that are too old."""
     now = utc_now()
     async with platform.database.transaction() as work:
         await work.session.execute(delete(Event).where(Event.created_at < now - _EVENTS_KEPT))
         await work.session.execute(delete(HealthCheck).where(HealthCheck.checked_at < now - _HEALTH_KEPT))
         await work.session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - _ANSWERS_KEPT))
+        await forget_old_sessions(work, now=now)
+        await forget_old_tickets(work, now=now)
 
 
 async def trim_logs(platform: Platform) -> None:

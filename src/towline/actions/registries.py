@@ -1,8 +1,8 @@
 """Registry credentials: found by an image's host, the project's own before the platform's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.platform import Platform
@@ -30,19 +30,32 @@ def registry_context(registry: Registry) -> str:
 
 async def find_credential(platform: Platform, *, project_id: str, reference: str) -> Credential | None:
     """The credential for pulling an image or pushing one to a repository."""
+    return (await list_credentials(platform, project_id=project_id)).get(registry_host(reference))
+
+
+async def list_credentials(platform: Platform, *, project_id: str) -> Mapping[str, Credential]:
+    """What a project's builds may pull with, by host."""
     query = (
         select(Registry)
-        .where(Registry.host == registry_host(reference))
         .where(or_(Registry.project_id == project_id, Registry.project_id.is_(None)))
-        .order_by(Registry.project_id.is_(None))
-        .limit(1)
+        .order_by(Registry.project_id.is_not(None))
     )
     async with platform.database.transaction() as work:
-        registry = (await work.session.scalars(query)).first()
-    if registry is None:
-        return None
-    password = platform.secrets.open_text(registry.password, context=registry_context(registry))
-    return Credential(username=registry.username, password=password)
+        registries = {registry.host: registry for registry in await work.session.scalars(query)}
+    return {
+        host: Credential(
+            username=registry.username,
+            password=platform.secrets.open_text(registry.password, context=registry_context(registry)),
+        )
+        for host, registry in registries.items()
+    }
+
+
+async def has_own_credential(platform: Platform, *, project_id: str, reference: str) -> bool:
+    """Whether the project itself, not just the platform, has a credential for an image's registry."""
+    own = (Registry.project_id == project_id) & (Registry.host == registry_host(reference))
+    async with platform.database.transaction() as work:
+        return bool(await work.session.scalar(select(exists().where(own))))
 
 
 async def list_registries(

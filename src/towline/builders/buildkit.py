@@ -13,7 +13,8 @@ from typing import Final
 import aiodocker
 
 from towline.builders.cgroups import StepLimits
-from towline.builders.docker_cli import DockerCli, choose_docker_cli, cli_environment, has_client_proxies
+from towline.builders.client_config import has_client_proxies, write_client_config
+from towline.builders.docker_cli import DockerCli, choose_docker_cli, cli_environment
 from towline.builders.failures import build_failure, timeout_failure
 from towline.builders.image_facts import image_from
 from towline.builders.progress import Progress
@@ -45,6 +46,11 @@ class BuildFiles:
     image_id: Path
     secrets: Mapping[str, Path]
 
+    @property
+    def client(self) -> Path:
+        """The docker client's configuration, with the registries that this build may pull from."""
+        return self.image_id.with_name("client")
+
 
 def build_command(
     cli: DockerCli, spec: BuildSpec, *, context: Path, files: BuildFiles, tag: str, labels: Sequence[str]
@@ -64,11 +70,10 @@ def build_command(
     return [*arguments, "--", str(context)]
 
 
-def build_environment(spec: BuildSpec, *, docker_host: str) -> dict[str, str]:
+def build_environment(spec: BuildSpec, *, docker_host: str, client: Path) -> dict[str, str]:
     """The whole environment of the docker child, with the values of the build arguments."""
-    return cli_environment(
-        docker_host, {name: value for name, value in spec.arguments.items() if not _STEERING.match(name)}
-    )
+    arguments = {name: value for name, value in spec.arguments.items() if not _STEERING.match(name)}
+    return {**cli_environment(docker_host, arguments), "DOCKER_CONFIG": str(client)}
 
 
 class BuildKit:
@@ -113,21 +118,28 @@ class BuildKit:
             marked = await asyncio.to_thread(_marked, spec, build, dockerfile=files.dockerfile)
             command = build_command(cli, marked, context=recipe.context, files=files, tag=tag, labels=labels)
             progress = Progress()
-            await self._run(command, marked, progress=progress, build=build, report=report)
+            environment = build_environment(marked, docker_host=self._docker_host, client=files.client)
+            await self._run(command, marked, environment=environment, progress=progress, build=build, report=report)
             if progress.longest_run >= _SURELY_SEEN_SECONDS:
                 await self._watch.say_if_unseen(build, report)
             image_id = await asyncio.to_thread(files.image_id.read_text)
         return await self._inspect(image_id.strip())
 
     async def _run(
-        self, command: list[str], spec: BuildSpec, *, progress: Progress, build: LimitedBuild, report: Report
+        self,
+        command: list[str],
+        spec: BuildSpec,
+        *,
+        environment: Mapping[str, str],
+        progress: Progress,
+        build: LimitedBuild,
+        report: Report,
     ) -> None:
         async def read(line: str) -> None:
             if (shown := progress.read(line)) is not None:
                 await report(shown)
 
         seconds = spec.timeout.total_seconds()
-        environment = build_environment(spec, docker_host=self._docker_host)
         try:
             finished = await run_process(command, timeout_seconds=seconds, environment=environment, report=read)
         except TimedOut as error:
@@ -172,7 +184,9 @@ def _write_files(folder: Path, recipe: Recipe, *, spec: BuildSpec) -> BuildFiles
         dockerfile.write_text(recipe.text)
     if recipe.dockerfile is None and recipe.ignore is not None:
         dockerfile.with_name("Dockerfile.dockerignore").write_text(recipe.ignore)
-    return BuildFiles(dockerfile, folder / "image-id", secrets)
+    files = BuildFiles(dockerfile, folder / "image-id", secrets)
+    write_client_config(files.client, spec.registries)
+    return files
 
 
 def _marked(spec: BuildSpec, build: LimitedBuild, *, dockerfile: Path) -> BuildSpec:

@@ -75,15 +75,6 @@ def cli_environment(docker_host: str, extra: Mapping[str, str] | None = None) ->
     return {**(extra or {}), **environment}
 
 
-def has_client_proxies() -> bool:
-    """Whether the docker client's configuration adds proxies of its own to every build."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    try:
-        return '"proxies"' in (folder / "config.json").read_text(errors="replace")
-    except OSError:
-        return False
-
-
 async def _probe_all(candidates: Sequence[str], docker_host: str) -> DockerCli:
     if not candidates:
         raise NotInstalled("No docker program was found in PATH.", hint="Install Docker (Debian: docker.io).")

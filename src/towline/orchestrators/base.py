@@ -153,8 +153,13 @@ class Orchestrator(ABC):
         """The image as this machine has it; ImageNotFound when it has not."""
 
     @abstractmethod
-    async def pull_image(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
-        """The image pinned by digest; pulled only when absent, or when a moving tag's registry answers."""
+    async def pull_image(
+        self, reference: str, *, credential: Credential | None, report: Report, allows_copy: bool = True
+    ) -> Image:
+        """The image pinned by digest; pulled only when absent, or when a moving tag's registry answers.
+
+        Without `allows_copy` the registry must give it, whatever is on this machine.
+        """
 
     @abstractmethod
     async def push_image(

@@ -12,7 +12,7 @@ from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job
 from towline.actions.private_images import pull_for_project
-from towline.actions.registries import find_credential
+from towline.actions.registries import find_credential, list_credentials
 from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import open_variables, seal_variables
 from towline.errors import ImageNotFound, InvalidInput, NotFound
@@ -175,6 +175,8 @@ async def _run_build(attempt: Attempt, job: Job, bundle: Bundle, *, spec: BuildS
     async def tell(reason: str) -> None:
         await attempt.record(queue_reason=reason)
 
+    spec = replace(spec, registries=await list_credentials(platform, project_id=job.project.id))
+    attempt.log.masker.add(credential.password for credential in spec.registries.values())
     async with platform.build_slots.slot(tell), platform.storage.open_bundle(bundle.digest) as tree:
         image = await platform.builder.build(tree, spec, tag=tag, labels=labels, report=attempt.log.report)
     # At once, since the janitor removes images that no row names, and a push may take long.

@@ -35,13 +35,15 @@ class Images:
         except NotFound as error:
             raise ImageNotFound(f"The image {reference} is not on this machine.") from error
 
-    async def pull(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
+    async def pull(
+        self, reference: str, *, credential: Credential | None, report: Report, allows_copy: bool = True
+    ) -> Image:
         """The image pinned by digest; one that is present is used when its registry has nothing newer to say."""
         if is_image_id(reference):
             return await self.get(reference)
         parsed = parse_reference(reference)
         # A bare name of hex digits would also stand for any image whose id begins with it.
-        present = await self._find(parsed.text)
+        present = await self._find(parsed.text) if allows_copy else None
         if present is not None and parsed.is_digest:
             return present
         try:
@@ -111,7 +113,7 @@ class Images:
         ]
 
     async def _inspect(self, reference: str) -> Document:
-        document: Document = await self._engine.call("GET", f"images/{check_reference(reference)}/json")
+        document: Document = await self._engine.call("GET", f"images/{_spelt_out(reference)}/json")
         return document
 
     async def _find(self, reference: str) -> Image | None:
@@ -122,7 +124,7 @@ class Images:
 
     async def _delete(self, reference: str) -> None:
         with contextlib.suppress(Conflict, NotFound, ImageNotFound):
-            await self._engine.call("DELETE", f"images/{reference}")
+            await self._engine.call("DELETE", f"images/{_spelt_out(reference)}")
 
     async def _pull(
         self, reference: Reference, *, credential: Credential | None, report: Report, is_present: bool
@@ -158,6 +160,11 @@ def image_from(document: Document, *, reference: str) -> Image:
         port=min(ports, default=None),
         has_healthcheck=bool(test) and test[0] != "NONE",
     )
+
+
+def _spelt_out(reference: str) -> str:
+    """An id as it is, a name with the tag or digest that counts."""
+    return reference if is_image_id(reference) else parse_reference(reference).text
 
 
 def _tags(document: Document) -> list[str]:

@@ -129,8 +129,10 @@ class DockerOrchestrator(Orchestrator):
     async def get_image(self, reference: str) -> Image:
         return await self._images.get(reference)
 
-    async def pull_image(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
-        return await self._images.pull(reference, credential=credential, report=report)
+    async def pull_image(
+        self, reference: str, *, credential: Credential | None, report: Report, allows_copy: bool = True
+    ) -> Image:
+        return await self._images.pull(reference, credential=credential, report=report, allows_copy=allows_copy)
 
     async def push_image(
         self, image: Image, *, repository: str, credential: Credential | None, report: Report

@@ -241,13 +241,16 @@ class MemoryOrchestrator(Orchestrator):
             raise ImageNotFound(f"The image {reference} is not on this machine.")
         return self._images[reference]
 
-    async def pull_image(self, reference: str, *, credential: Credential | None, report: Report) -> Image:
-        del credential
+    async def pull_image(
+        self, reference: str, *, credential: Credential | None, report: Report, allows_copy: bool = True
+    ) -> Image:
         self._check()
-        if reference in self._images:
+        if reference in self._images and allows_copy:
             return self._images[reference]
         if "missing" in reference:
             raise ImageNotFound(f"The registry does not have the image {reference}.")
+        if "private" in reference and credential is None:
+            raise ImageNotFound(f"The registry does not give the image {reference} to everybody.")
         if "unreachable" in reference:
             raise SourceUnavailable(f"The registry of the image {reference} does not answer.")
         await report(f"Pulled {reference}")
