@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from towline.actions.platform import Platform
+from towline.actions.private_images import forget_removed_images
 from towline.actions.sessions import forget_old_sessions
 from towline.actions.tickets import forget_old_tickets
-from towline.actions.private_images import forget_removed_images
 from towline.errors import TowlineError
 from towline.infra.database import Work
 from towline.infra.scratch import memory_folder, remove_leftovers
