@@ -10,12 +10,15 @@ from tests.web.door import Door, Person
 
 from towline.actions.access import Caller
 from towline.actions.environments import add_environment, get_environment
+from towline.actions.identities.administration import client_secret_context
 from towline.actions.invitations import invite_to_project
+from towline.actions.platform import Platform
 from towline.actions.projects import create_project
 from towline.actions.variable_settings import Place, WantedVariable, set_variables
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Registry, Release
+from towline.models.identities import IdentityProvider
 from towline.models.projects import ProjectCollaborator
 from towline.models.services import Route, Service, Workload
 from towline.names import new_id
@@ -73,6 +76,7 @@ class Crowd:
                 platform, work, owner, project, email=f"i{next(_numbers)}@example.com", role="viewer"
             )
             self.values["invitation"] = made.invitation.id
+            self.values["provider"] = await _add_provider(platform, work)
             await set_variables(platform, work, Place(project), [WantedVariable("KEPT", "1", is_secret=False)])
             await self._add_service(work, project)
         await self.people["owner"].post(f"/projects/{project.id}/uploads", {"digest": digest, "size": 10})
@@ -138,6 +142,17 @@ async def gather(door: Door) -> Crowd:
     crowd.values["elsewhere"] = other["id"]
     await crowd.renew()
     return crowd
+
+
+async def _add_provider(platform: Platform, work: Work) -> str:
+    issuer = "http://127.0.0.1:9"
+    provider = IdentityProvider(
+        id=new_id("idp"), name=f"p{next(_numbers)}", title="P", kind="oidc", issuer=issuer, client_id="a"
+    )
+    provider.client_secret = platform.secrets.seal("b", context=client_secret_context(provider))
+    work.session.add(provider)
+    await work.session.flush()
+    return provider.id
 
 
 def _release(door: Door, release_id: str, workload_id: str) -> Release:

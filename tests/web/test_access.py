@@ -25,6 +25,7 @@ MANAGES: Final = (401, 404, 403, 403, OK, OK, 404, OK, 404, 403, 401, 401)
 LEAVES: Final = (401, 404, OK, OK, OK, OK, 404, 404, 404, 403, 401, 401)
 OPEN: Final = (OK,) * 12
 ADMINISTERS: Final = (401, 403, 403, 403, 403, 403, 403, OK, 403, 403, 401, 401)
+SESSIONS_ONLY: Final = (401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 401, 401)
 OWNS: Final = (401, 404, 403, 403, 403, OK, 404, OK, 404, 403, 401, 401)
 
 
@@ -75,6 +76,24 @@ TRIES: Final[dict[str, Try]] = {
     "passwordReset.ask": Try(OPEN, "POST", "/password-reset", {"email": "p{number}@example.com"}),
     "passwordReset.finish": Try(OPEN, "POST", "/password-reset/finish", {"token": "short", "password": "b"}),
     "mail.test": Try(ADMINISTERS, "POST", "/mail/test", {}),
+    "identityProviders.listForSignIn": Try(OPEN, "GET", "/sign-in/providers"),
+    "identityProviders.list": Try(ADMINISTERS, "GET", "/identity-providers"),
+    "identityProviders.create": Try(
+        ADMINISTERS,
+        "POST",
+        "/identity-providers",
+        {"name": "new-{number}", "kind": "github", "client_id": "a", "client_secret": "b"},
+    ),
+    "identityProviders.get": Try(ADMINISTERS, "GET", "/identity-providers/{provider}"),
+    "identityProviders.update": Try(ADMINISTERS, "PATCH", "/identity-providers/{provider}", {"title": "x"}),
+    "identityProviders.delete": Try(ADMINISTERS, "DELETE", "/identity-providers/{provider}"),
+    "identityProviders.test": Try(ADMINISTERS, "POST", "/identity-providers/{provider}/test"),
+    "identities.list": Try(EVERYONE, "GET", "/account/identities"),
+    "identities.delete": Try(SESSIONS_ONLY, "DELETE", "/account/identities/idn_0"),
+    "device.start": Try(OPEN, "POST", "/device/code", {"client_name": "x"}),
+    "device.token": Try(OPEN, "POST", "/device/token", {"device_code": ""}),
+    "device.approve": Try(SESSIONS_ONLY, "POST", "/device/approve", {"user_code": "WDJB-MJHT"}),
+    "device.deny": Try(SESSIONS_ONLY, "POST", "/device/deny", {"user_code": "WDJB-MJHT"}),
     "environments.list": Try(VIEWS, "GET", f"{_P}/environments"),
     "environments.create": Try(MANAGES, "POST", f"{_P}/environments", {"name": "new-{number}"}),
     "environments.delete": Try(MANAGES, "DELETE", f"{_P}/environments/staging"),
@@ -131,7 +150,19 @@ TRIES: Final[dict[str, Try]] = {
     "platform.get": Try(EVERYONE, "GET", "/platform"),
 }
 ELSEWHERE: Final = {"events": "tests/web/test_live.py"}
-OPEN_PATHS: Final = {"/healthz", "/readyz", "/metrics", "/", "/_towline/pages/{status}", "/setup/{token}"}
+OPEN_PATHS: Final = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/",
+    "/_towline/pages/{status}",
+    "/setup/{token}",
+    "/sign-in/with/{name}",
+    "/sign-in/with/{name}/callback",
+    "/sign-in/with/{name}/link",
+    "/account/identities",
+    "/device",
+}
 """Routes outside the API, which tell nothing of projects; anything new has to be put here on purpose."""
 
 

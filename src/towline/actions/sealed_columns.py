@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from towline.actions.deployments.make import build_secrets_context, credential_context
 from towline.actions.idempotency import Claim
+from towline.actions.identities.administration import client_secret_context
 from towline.actions.registries import registry_context
 from towline.actions.second_factors.totp import totp_context
 from towline.actions.variables import variable_context
@@ -19,6 +20,7 @@ from towline.infra.secrets import SecretBox
 from towline.models.base import Row
 from towline.models.deployments import Registry, Release
 from towline.models.history import AuditMark, IdempotentAnswer
+from towline.models.identities import IdentityProvider
 from towline.models.key_checks import KeyCheck
 from towline.models.second_factors import TotpSecret
 from towline.models.services import Service, Variable
@@ -90,6 +92,7 @@ SEALED: Final = (
     SealedColumn(Service.source_credential, credential_context),
     SealedColumn(Service.build_secrets, build_secrets_context),
     SealedColumn(Registry.password, registry_context),
+    SealedColumn(IdentityProvider.client_secret, client_secret_context),
     SealedColumn(TotpSecret.secret, totp_context),
     SealedColumn(WebhookSecret.value, webhook_secret_context),
     SealedColumn(IdempotentAnswer.body, _answer_context),

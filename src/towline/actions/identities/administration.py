@@ -49,7 +49,7 @@ async def create_provider(
     kept = {**values, "issuer": _checked_issuer(kind, values.get("issuer") or "")}
     provider = IdentityProvider(id=new_id("idp"), created_at=utc_now(), name=name, kind=kind, **kept)
     provider.title = provider.title or PROVIDERS[kind].title
-    provider.client_secret = platform.secrets.seal(client_secret, context=secret_context(provider.id))
+    provider.client_secret = platform.secrets.seal(client_secret, context=client_secret_context(provider))
     work.session.add(provider)
     await work.session.flush()
     return provider
@@ -70,7 +70,7 @@ async def update_provider(
         provider.issuer = _checked_issuer(provider.kind, values["issuer"])
     provider.title = provider.title or PROVIDERS[provider.kind].title
     if client_secret is not None:
-        provider.client_secret = platform.secrets.seal(client_secret, context=secret_context(provider.id))
+        provider.client_secret = platform.secrets.seal(client_secret, context=client_secret_context(provider))
     await work.session.flush()
 
 
@@ -81,7 +81,7 @@ def client_of(platform: Platform, provider: IdentityProvider) -> Client:
         title=provider.title,
         issuer=provider.issuer,
         client_id=provider.client_id,
-        client_secret=platform.secrets.open_text(provider.client_secret, context=secret_context(provider.id)),
+        client_secret=platform.secrets.open_text(provider.client_secret, context=client_secret_context(provider)),
         redirect_uri=redirect_uri(platform, provider.name),
     )
 
@@ -91,9 +91,9 @@ def redirect_uri(platform: Platform, name: str) -> str:
     return f"{platform_url(platform)}/sign-in/with/{name}/callback"
 
 
-def secret_context(provider_id: str) -> str:
+def client_secret_context(provider: IdentityProvider) -> str:
     """What a provider's sealed client secret is bound to."""
-    return f"identity_provider:{provider_id}"
+    return f"identity-provider:{provider.id}"
 
 
 def _checked_issuer(kind: str, issuer: str) -> str:

@@ -63,8 +63,8 @@ class Attempt:
 
     @classmethod
     def of_browser(cls, secret: str, *, state: str) -> "Attempt":
-        """The attempt of the browser that holds this secret."""
-        return cls(state, verifier=_derived("verifier", secret), nonce=_derived("nonce", secret))
+        """The attempt of the browser that holds this secret; each state gives others."""
+        return cls(state, verifier=_derived("verifier", state, secret), nonce=_derived("nonce", state, secret))
 
     @property
     def challenge(self) -> str:
@@ -158,8 +158,8 @@ def printable(text: str, *, longest: int = 200) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text[:longest]).strip().rstrip(".")
 
 
-def _derived(purpose: str, secret: str) -> str:
-    return _encoded(hashlib.sha256(f"{purpose}:{secret}".encode()).digest())
+def _derived(purpose: str, state: str, secret: str) -> str:
+    return _encoded(hashlib.sha256(f"{purpose}:{state}:{secret}".encode()).digest())
 
 
 def _encoded(content: bytes) -> str:
