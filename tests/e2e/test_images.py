@@ -52,11 +52,27 @@ def test_a_private_image_is_pulled_with_the_projects_credential(
     deployment = succeeded(_deploy(towline, project, image=name))
     assert towline.get(host_of(deployment)).text == "from the registry"
     assert registry.password not in log_of(towline, deployment.id)
-    assert name in docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert name not in docker("images", "--format", "{{.Repository}}:{{.Tag}}")
     missing = _deploy(towline, project, image=f"{registry.address}/team/shop:9")
     assert f"{registry.address}/team/shop:9" in failed(missing, "image-not-found")
     assert towline.get(host_of(deployment)).text == "from the registry"
-    docker("image", "rm", "--force", name)
+
+
+def test_what_came_with_one_project_s_credential_is_not_for_another(
+    towline: RunningTowline, project: str, registry: Registry, tmp_path: Path
+) -> None:
+    name, other = registry.push(write_tree(tmp_path, app("members only")), "team/members:1"), f"{project}-other"
+    dockerfile = f"FROM {name}\nRUN echo inside > /www/index.html\n"
+    towline.create_service(project)
+    towline.create_service(other)
+    towline.client.registries.create(
+        RegistryCreate(host=registry.address, project=project, username="ann", password=registry.password)
+    )
+    succeeded(_deploy(towline, project, image=name))
+    built = succeeded(_deploy(towline, project, dockerfile=dockerfile))
+    assert towline.get(host_of(built)).text == "inside\n"
+    failed(_deploy(towline, other, image=name), "image-not-found")
+    failed(_deploy(towline, other, dockerfile=dockerfile), "image-not-found")
 
 
 def _deploy(towline: RunningTowline, project: str, **request: object) -> Deployment:
