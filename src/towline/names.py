@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,8 @@ SLUG_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LABEL_LENGTH: Final = 63
+_RESERVED_LABELS: Final = ("traefik.", "towline.", "com.docker.")
+_BUILD_LABELS: Final = frozenset({"towline.instance-of", "towline.project", "towline.service"})
 
 
 def first_id(prefix: str, at: datetime) -> str:
@@ -101,3 +104,12 @@ def check_path_prefix(value: str, *, field: str = "path_prefix") -> str:
 
 def _to_id(prefix: str, number: int) -> str:
     return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def find_reserved_labels(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of an image's labels that would steer Traefik, Towline or Docker's tools; containers inherit them.
+
+    Those that a build of Towline's puts there do not count, nor Docker's where they are empty.
+    """
+    reserved = [name for name in labels if name.lower().startswith(_RESERVED_LABELS) and name not in _BUILD_LABELS]
+    return tuple(sorted(name for name in reserved if labels[name] or not name.startswith("com.docker.")))

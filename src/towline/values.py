@@ -121,7 +121,10 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An OCI image pinned by digest. `reference` is what the engine can run: an image id or `name@sha256:…`."""
+    """An OCI image pinned by digest. `reference` is what the engine can run: an image id or `name@sha256:…`.
+
+    `reserved_labels` are the names of labels that no image may bring along (see names.find_reserved_labels).
+    """
 
     reference: str
     digest: str
@@ -129,6 +132,7 @@ class Image:
     port: int | None = None
     has_healthcheck: bool = False
     is_cached: bool = False
+    reserved_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

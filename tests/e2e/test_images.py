@@ -58,6 +58,13 @@ def test_a_private_image_is_pulled_with_the_projects_credential(
     assert towline.get(host_of(deployment)).text == "from the registry"
 
 
+def test_labels_that_would_route_past_towline_are_refused(towline: RunningTowline, project: str) -> None:
+    towline.create_service(project)
+    rule = "traefik.http.routers.mine.rule"
+    refused = _deploy(towline, project, dockerfile=f"FROM {BASE}\nLABEL {rule}=Host(`bank.example`)\n")
+    assert rule in failed(refused, "build-failed")
+
+
 def test_what_came_with_one_project_s_credential_is_not_for_another(
     towline: RunningTowline, project: str, registry: Registry, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from towline.names import find_reserved_labels
 from towline.values import Image
 
 
@@ -21,4 +22,5 @@ def image_from(answer: Mapping[str, Any]) -> Image:
         size=int(answer.get("Size") or 0),
         port=min(ports, default=None),
         has_healthcheck=test[0] != "NONE",
+        reserved_labels=find_reserved_labels(cast("Mapping[str, str]", settings.get("Labels") or {})),
     )

@@ -15,7 +15,7 @@ from towline.actions.private_images import pull_for_project
 from towline.actions.registries import find_credential, list_credentials
 from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import open_variables, seal_variables
-from towline.errors import ImageNotFound, InvalidInput, NotFound
+from towline.errors import BuildFailed, ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Release
 from towline.models.services import Service, Workload
@@ -45,7 +45,21 @@ async def make_release(attempt: Attempt, job: Job) -> Release:
     else:
         bundle = await _fetch(attempt, job)
         image = await _build(attempt, job, bundle)
+    check_labels(image, is_built=bundle is not None)
     return await _freeze(attempt, job, image, bundle=bundle)
+
+
+def check_labels(image: Image, *, is_built: bool) -> None:
+    """Refuse an image whose labels would speak for Towline: instances inherit what they do not set themselves."""
+    if not image.reserved_labels:
+        return
+    name, *others = image.reserved_labels
+    more = f" and {len(others)} more" if others else ""
+    message = f"The image has the label {name!r}{more}, which is for Towline and Docker alone to set."
+    if is_built:
+        raise BuildFailed(message, hint=f"Take `LABEL {name}` out of the Dockerfile; routes and ports are settings.")
+    hint = "Use an image without that label; routes and ports are settings of the service."
+    raise InvalidInput(message, hint=hint, field="image")
 
 
 async def _get_kept_release(attempt: Attempt, release_id: str) -> Release:
@@ -55,7 +69,7 @@ async def _get_kept_release(attempt: Attempt, release_id: str) -> Release:
         raise NotFound("The release to go back to is no longer kept.", hint="`towline releases` lists the kept ones.")
     _, secrets = open_variables(attempt.platform, release.variables, release_id=release.id)
     attempt.log.masker.add(secrets)
-    await attempt.platform.orchestrator.get_image(release.image)
+    check_labels(await attempt.platform.orchestrator.get_image(release.image), is_built=bool(release.bundle_digest))
     await attempt.record(release_id=release.id, image=release.image, commit_sha=release.commit_sha)
     return release
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from towline.errors import Conflict, ImageNotFound, NotFound, SourceUnavailable
+from towline.names import find_reserved_labels
 from towline.orchestrators.docker.engine import Document, Engine, section
 from towline.orchestrators.docker.payloads import OWNER_LABEL
 from towline.orchestrators.docker.references import (
@@ -159,6 +160,7 @@ def image_from(document: Document, *, reference: str) -> Image:
         size=document.get("Size", 0),
         port=min(ports, default=None),
         has_healthcheck=bool(test) and test[0] != "NONE",
+        reserved_labels=find_reserved_labels(section(config, "Labels")),
     )
 
 
