@@ -99,6 +99,7 @@ class Settings(BaseModel):
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
     kept_log_days: int = Field(30, description="Days that log lines are kept.")
     kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
+    kept_audit_days: int = Field(365, description="Days that entries of the audit log are kept; 0 keeps them for ever.")
     health_interval: timedelta = Field(timedelta(seconds=30), description="Time between health checks of a workload.")
 
     lease: timedelta = Field(timedelta(seconds=15), description="A worker silent this long loses its deployments.")

@@ -4,16 +4,15 @@ from typing import Final
 
 from towline.contract.account import Account
 from towline.contract.audit import AuditList, AuditQuery
-from towline.contract.base import PageQuery
 from towline.contract.events import Event, Subscribe
-from towline.contract.keys import KeyCreate, KeyList, NewKey
+from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
 from towline.contract.operations import Operation, create, delete, read
 from towline.contract.platform import Platform
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 INSTANCE_OPERATIONS: Final = (
     read("account.get", "/account", needs="signed_in", gives=Account, summary="Show who is calling"),
-    read("keys.list", "/keys", needs="signed_in", gives=KeyList, query=PageQuery, summary="List the caller's API keys"),
+    read("keys.list", "/keys", needs="signed_in", gives=KeyList, query=KeyQuery, summary="List API keys"),
     create(
         "keys.create",
         "/keys",
