@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 
+from towline.actions.audit_chain import trim_audit
 from towline.actions.platform import Platform
 from towline.actions.private_images import forget_removed_images
 from towline.actions.sessions import forget_old_sessions
@@ -22,6 +23,8 @@ _EVENTS_KEPT = timedelta(days=30)
 _HEALTH_KEPT = timedelta(days=7)
 _ANSWERS_KEPT = timedelta(days=1)
 _LINES_AT_ONCE = 20_000
+_LINES_WEIGHED = 2000
+_LONGEST_LINE = 16_384 * 4  # bytes of UTF-8
 _OPEN = (DeploymentStatus.QUEUED.value, DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
 
 
@@ -33,6 +36,7 @@ async def clean_up(platform: Platform) -> None:
     await remove_unneeded_bundles(platform)
     await trim_history(platform)
     await trim_logs(platform)
+    await trim_audit(platform)
 
 
 async def remove_temporary_folders(platform: Platform) -> None:
@@ -117,14 +121,31 @@ async def trim_history(platform: Platform) -> None:
 
 
 async def trim_logs(platform: Platform) -> None:
-    """Keep at most the set number of lines per log, and none older than the set days."""
+    """Keep at most the set number of lines and bytes per log, and none older than the set days."""
     oldest = utc_now() - timedelta(days=platform.settings.kept_log_days)
     async with platform.database.transaction() as work:
         logs = (await work.session.scalars(select(Log).where(Log.last_sequence >= Log.first_sequence))).all()
     for log in logs:
-        surplus = log.last_sequence - platform.settings.kept_log_lines
+        surplus = log.last_sequence - await _count_affordable_lines(platform, log)
         while await _trim_log(platform, log.id, oldest=oldest, up_to=surplus):
             pass
+
+
+async def _count_affordable_lines(platform: Platform, log: Log) -> int:
+    """How many lines may be kept, by the number and by the size that the newest ones have on the disk."""
+    lines, size = platform.settings.kept_log_lines, platform.settings.kept_log_bytes
+    if (log.last_sequence - log.first_sequence) * _LONGEST_LINE <= size:
+        return lines
+    newest = (
+        select(func.pg_column_size(LogLine.message).label("size"))
+        .where(LogLine.log_id == log.id)
+        .order_by(LogLine.sequence.desc())
+        .limit(_LINES_WEIGHED)
+        .subquery()
+    )
+    async with platform.database.transaction() as work:
+        mean = float(await work.session.scalar(select(func.avg(newest.c.size))) or 1)
+    return min(lines, int(size / mean))
 
 
 async def _trim_log(platform: Platform, log_id: int, *, oldest: object, up_to: int) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from towline.actions.deployments.make import build_secrets_context, credential_context
 from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
+from towline.actions.mail import mail_context
 from towline.actions.registries import registry_context
 from towline.actions.second_factors.totp import totp_context
 from towline.actions.variables import variable_context
@@ -22,8 +23,10 @@ from towline.models.deployments import Registry, Release
 from towline.models.history import AuditMark, IdempotentAnswer
 from towline.models.identities import IdentityProvider
 from towline.models.key_checks import KeyCheck
+from towline.models.members import Mail
 from towline.models.second_factors import TotpSecret
 from towline.models.services import Service, Variable
+from towline.models.variable_changes import VariableChange
 from towline.models.webhook_secrets import WebhookSecret
 
 KEY_CHECK_CONTEXT: Final = "key-check"
@@ -77,6 +80,10 @@ def _key_check_context(_: KeyCheck) -> str:
     return KEY_CHECK_CONTEXT
 
 
+def _change_context(change: VariableChange) -> str:
+    return f"variable:{change.variable_id}"
+
+
 def _release_context(release: Release) -> str:
     return f"release:{release.id}"
 
@@ -88,12 +95,15 @@ def _answer_context(answer: IdempotentAnswer) -> str:
 SEALED: Final = (
     SealedColumn(KeyCheck.value, _key_check_context),
     SealedColumn(Variable.value, variable_context),
+    SealedColumn(VariableChange.value_before, _change_context),
+    SealedColumn(VariableChange.value_after, _change_context),
     SealedColumn(Release.variables, _release_context),
     SealedColumn(Service.source_credential, credential_context),
     SealedColumn(Service.build_secrets, build_secrets_context),
     SealedColumn(Registry.password, registry_context),
     SealedColumn(IdentityProvider.client_secret, client_secret_context),
     SealedColumn(TotpSecret.secret, totp_context),
+    SealedColumn(Mail.text, mail_context),
     SealedColumn(WebhookSecret.value, webhook_secret_context),
     SealedColumn(IdempotentAnswer.body, _answer_context),
     SealedColumn(AuditMark.hash, audit_mark_context),
