@@ -15,6 +15,14 @@ from towline.actions.conduct import conduct
 from towline.actions.deployments.attempt import Attempt, claim_next, expire_dead_leases
 from towline.actions.deployments.pipeline import run_deployment
 from towline.actions.deployments.requests import release_worker_leases
+from towline.actions.groups.attempt import (
+    Claimed,
+    GroupAttempt,
+    claim_next_group,
+    expire_dead_group_leases,
+    release_group_leases,
+)
+from towline.actions.groups.run import run_group
 from towline.actions.platform import Platform, process_started_at
 from towline.config import Settings
 from towline.errors import Unavailable
@@ -33,6 +41,8 @@ class Worker:
         self._platform = platform
         self._running: dict[str, asyncio.Task[None]] = {}
         self._attempts: dict[str, Attempt] = {}
+        self._groups: dict[str, asyncio.Task[None]] = {}
+        self._group_attempts: dict[str, GroupAttempt] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then let others take over at once. A defect in the periodic work ends the process."""
@@ -62,9 +72,33 @@ class Worker:
 
     async def _expire_dead_leases(self) -> None:
         with contextlib.suppress(Unavailable):
-            await expire_dead_leases(self._platform, host=machine.node(), live_workers=live_workers())
+            workers = live_workers()
+            await expire_dead_leases(self._platform, host=machine.node(), live_workers=workers)
+            await expire_dead_group_leases(self._platform, host=machine.node(), live_workers=workers)
 
     async def _claim_all(self) -> None:
+        await self._claim_groups()
+        await self._claim_deployments()
+
+    async def _claim_groups(self) -> None:
+        """Groups have places of their own, so that none has to wait for one that waits for it."""
+        self._groups = {key: task for key, task in self._groups.items() if not task.done()}
+        while len(self._groups) < self._platform.settings.deploy_concurrency:
+            claimed = await claim_next_group(self._platform)
+            if claimed is None:
+                return
+            task = asyncio.create_task(self._run_group(claimed), name=f"run {claimed.group.id}")
+            self._groups[f"{claimed.group.id} {claimed.group.attempt}"] = task
+
+    async def _run_group(self, claimed: Claimed) -> None:
+        try:
+            await run_group(self._platform, claimed, self._group_attempts)
+        except Unavailable as error:
+            _log.warning("Group %s is left to another attempt: %s", claimed.group.id, error)
+        except Exception:
+            _log.exception("Group %s could not be ended; another attempt will", claimed.group.id)
+
+    async def _claim_deployments(self) -> None:
         self._running = {key: task for key, task in self._running.items() if not task.done()}
         while len(self._running) < self._platform.settings.deploy_concurrency:
             deployment = await claim_next(self._platform)
@@ -85,18 +119,20 @@ class Worker:
         """Until something was queued or ended; a ring with a deployment's id makes its attempt look at its row."""
         timeout = min(self._platform.settings.sweep_interval.total_seconds(), 5.0)
         while name := await ringing.wait(timeout=timeout):
-            if name in self._attempts:
-                self._attempts[name].nudge()
+            for attempts in (self._attempts, self._group_attempts):
+                if name in attempts:
+                    attempts[name].nudge()
             if name == "deployments":
                 return
 
     async def _stop(self, doors: list[asyncio.Task[None]]) -> None:
-        tasks = [*doors, *self._running.values()]
+        tasks = [*doors, *self._running.values(), *self._groups.values()]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=10)
         with contextlib.suppress(Unavailable):
             await release_worker_leases(self._platform, self._platform.worker_name)
+            await release_group_leases(self._platform, self._platform.worker_name)
 
 
 def live_workers() -> frozenset[str]:

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
 
 from towline.actions.access import Caller, Permission, may
+from towline.actions.dependencies import get_graph
+from towline.actions.deployments.needs import find_open, list_missing, wait_for
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment, request_rollback
 from towline.actions.environments import get_environment
+from towline.actions.graph.order import limited_to, needs_of, to_order
 from towline.actions.platform import Platform
 from towline.actions.uploads import check_deployable
 from towline.errors import InvalidInput, NotFound
@@ -48,28 +51,100 @@ async def get_place(work: Work, *, project: Project, service: Service, environme
     return Place(project, service, await get_environment(work, project.id, environment))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose source was checked; `earlier` is the deployment whose upload it builds again."""
+
+    request: DeploymentRequest
+    earlier: Deployment | None = None
+
+
 async def deploy(
     platform: Platform, work: Work, place: Place, *, wanted: Wanted, caller: Caller, trigger: Trigger = Trigger.API
 ) -> Deployment:
-    """Queue a deployment of what is wanted; InvalidInput naming the field that does not fit the service's source."""
+    """Queue a deployment of what is wanted, behind deployments of what it needs that is not live and healthy.
+
+    InvalidInput naming the field that does not fit the service's source.
+    """
+    asked = await check_wanted(platform, work, place, wanted=wanted, caller=caller, trigger=trigger)
+    needed = await _bring_up(platform, work, place, caller=caller, trigger=trigger)
+    deployment = await queue(platform, work, place, asked)
+    await wait_for(work, deployment, needed)
+    return deployment
+
+
+async def check_wanted(
+    platform: Platform, work: Work, place: Place, *, wanted: Wanted, caller: Caller, trigger: Trigger
+) -> Asked:
+    """The request that carries what is wanted; InvalidInput naming the field that does not fit the source."""
     earlier = await _get_last_upload(work, place) if _repeats_upload(place, wanted) else None
     request = await _to_request(platform, work, place, wanted)
-    asked = DeploymentRequest(
+    allows_local = may(caller, Permission.ADMINISTER, role=None)
+    asked = replace(
+        request,
         trigger=trigger,
         requested_by=caller.user_id,
-        allows_local=may(caller, Permission.ADMINISTER, role=None),
-        ref=request.ref,
-        source_type=request.source_type,
-        source_config=request.source_config,
+        allows_local=allows_local,
         no_cache=wanted.no_cache,
     )
+    return Asked(asked, earlier)
+
+
+async def queue(platform: Platform, work: Work, place: Place, asked: Asked) -> Deployment:
+    """Queue a deployment."""
     deployment = await request_deployment(
-        platform, work, project=place.project, service=place.service, environment=place.environment, request=asked
+        platform,
+        work,
+        project=place.project,
+        service=place.service,
+        environment=place.environment,
+        request=asked.request,
     )
-    if earlier is not None:
+    if (earlier := asked.earlier) is not None:
         deployment.bundle_digest, deployment.commit_sha = earlier.bundle_digest, earlier.commit_sha
         deployment.commit_message, deployment.ref = earlier.commit_message, earlier.ref
     return deployment
+
+
+async def check_needed(
+    platform: Platform, work: Work, place: Place, *, workload: Workload | None, caller: Caller, trigger: Trigger
+) -> Asked:
+    """The request that brings up a service which another one needs: the release it has, else its source's default."""
+    if workload is not None and workload.release_id is not None:
+        release_id = workload.release_id
+        return Asked(DeploymentRequest(trigger=trigger, requested_by=caller.user_id, rollback_to=release_id))
+    try:
+        return await check_wanted(platform, work, place, wanted=Wanted(), caller=caller, trigger=trigger)
+    except InvalidInput as error:
+        name = place.service.name
+        raise InvalidInput(
+            f"{name} is needed and has to be deployed first: {error.message}", hint=error.hint
+        ) from error
+
+
+async def _bring_up(
+    platform: Platform, work: Work, place: Place, *, caller: Caller, trigger: Trigger
+) -> list[tuple[Deployment, str]]:
+    """Queue what a service needs and is not live and healthy, in order; what the service itself has to wait for."""
+    own = place.service.id
+    graph = await get_graph(work, place.project.id)
+    missing = await list_missing(work, place.environment, sorted(needs_of(graph.needs, [own])))
+    order = limited_to(graph.needs, {*missing, own})
+    asked: dict[str, Deployment] = {}
+    for service_id in to_order(order):
+        if service_id == own:
+            break
+        found = await find_open(work, service_id, place.environment)
+        if found is None:
+            service = await work.session.get_one(Service, service_id)
+            there = Place(place.project, service, place.environment)
+            wanted = await check_needed(
+                platform, work, there, workload=missing[service_id], caller=caller, trigger=trigger
+            )
+            found = await queue(platform, work, there, wanted)
+            await wait_for(work, found, [(asked[need], graph.names[need]) for need in order[service_id]])
+        asked[service_id] = found
+    return [(asked[need], graph.names[need]) for need in order[own]]
 
 
 async def roll_back(

@@ -1,0 +1,210 @@
+"""GroupAttempt: one worker's hold on a group and all its built members; claim, lease, fence, cancel."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import and_, exists, or_, select, text, update
+
+from towline.actions.deployments.attempt import RUNNING
+from towline.actions.deployments.waiting import OPEN, emit_group
+from towline.actions.graph.decision import MemberState
+from towline.actions.platform import Platform
+from towline.errors import Cancelled, FenceLost, Unavailable
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment
+from towline.models.groups import Group
+from towline.values import DeploymentStatus
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A group that this worker holds, with all its deployments as they were then."""
+
+    group: Group
+    deployments: Sequence[Deployment]
+
+    @property
+    def built(self) -> list[Deployment]:
+        """Members that are held with the group."""
+        return [one for one in self.deployments if one.is_built and one.status in RUNNING]
+
+
+def state_of(deployment: Deployment) -> MemberState:
+    """How far a member is."""
+    if deployment.status == DeploymentStatus.SUCCESS:
+        return MemberState.LIVE
+    if DeploymentStatus(deployment.status).is_final:
+        return MemberState.LOST
+    return MemberState.BUILT if deployment.is_built else MemberState.PENDING
+
+
+async def claim_next_group(platform: Platform) -> Claimed | None:
+    """Take the oldest group that has something to be done and nobody who does it; None when there is none."""
+    async with platform.database.transaction() as work:
+        group_id = await work.session.scalar(_select_claimable())
+        if group_id is None:
+            return None
+        # Members before their group, as everyone who changes both locks them.
+        query = select(Deployment).where(Deployment.group_id == group_id).order_by(Deployment.id).with_for_update()
+        deployments = (await work.session.scalars(query)).all()
+        lease_until = utc_now() + platform.settings.lease
+        facts = {"worker": platform.worker_name, "lease_until": lease_until, "queue_reason": ""}
+        statement = (
+            update(Group)
+            .where(Group.id == group_id, Group.status.in_(OPEN), _is_free())
+            .values(attempt=Group.attempt + 1, **facts)
+            .returning(Group)
+        )
+        group = (await work.session.scalars(statement)).one_or_none()
+        if group is None:
+            return None
+        claimed = Claimed(group, deployments)
+        for deployment in claimed.built:
+            deployment.attempt += 1
+            deployment.worker, deployment.lease_until = platform.worker_name, lease_until
+            deployment.queue_reason = ""
+    return claimed
+
+
+def _select_claimable() -> Any:
+    member = Deployment.group_id == Group.id
+    is_pending = exists().where(member, Deployment.status.in_(OPEN), ~Deployment.is_built)
+    lost = (DeploymentStatus.FAILED.value, DeploymentStatus.CANCELLED.value, DeploymentStatus.SUPERSEDED.value)
+    is_broken = exists().where(member, Deployment.status.in_(lost))
+    has_work = or_(~is_pending, is_broken, Group.cancel_requested_at.is_not(None))
+    return select(Group.id).where(Group.status.in_(OPEN), _is_free(), has_work).order_by(Group.created_at).limit(1)
+
+
+def _is_free() -> Any:
+    return or_(Group.lease_until.is_(None), Group.lease_until < utc_now())
+
+
+class GroupAttempt:
+    """A claimed group. Every write names the attempt it belongs to; zero rows means another worker took over."""
+
+    def __init__(self, platform: Platform, claimed: Claimed) -> None:
+        self.platform = platform
+        self.group = claimed.group
+        self._job: asyncio.Task[Any] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._nudge = asyncio.Event()
+        self.is_cancelled = claimed.group.cancel_requested_at is not None and claimed.group.switched_at is None
+        self.is_fence_lost = False
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep_lease(), name=f"lease {self.group.id}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait([keeper])
+
+    async def run(self, steps: Coroutine[Any, Any, T]) -> T:
+        """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
+        self._job = asyncio.create_task(steps, name=f"group {self.group.id}")
+        try:
+            return await self._job
+        except asyncio.CancelledError:
+            if not self._job.cancelled():
+                self._job.cancel()
+                await asyncio.wait([self._job])
+                raise
+            self._raise_reason()
+            raise
+        finally:
+            self._job = None
+
+    def _raise_reason(self) -> None:
+        if self.is_fence_lost:
+            raise FenceLost(f"Group {self.group.number} was taken over by another worker.")
+        if self.is_cancelled:
+            raise Cancelled(f"Group {self.group.number} was cancelled.")
+
+    def nudge(self) -> None:
+        """Look at the row now: someone may have cancelled."""
+        self._nudge.set()
+
+    async def enter(self, step: str, *, progress: float) -> None:
+        """Begin a step of the whole group: recorded and told."""
+        async with self.platform.database.transaction() as work:
+            await self.write(work, status=DeploymentStatus.DEPLOYING.value, step=step)
+            emit_group(self.platform, work, self.group, "group.progress", progress=progress)
+
+    async def write(self, work: Work, **values: Any) -> None:
+        """Write facts about the group; FenceLost when another worker has taken it over."""
+        facts = {"attempt": self.group.attempt, **values}
+        statement = update(Group).where(self._mine()).values(facts).returning(Group)
+        row = (await work.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
+        if row is None:
+            self.is_fence_lost = True
+            raise FenceLost(f"Group {self.group.number} was taken over by another worker.")
+        self.group = row
+
+    async def hand_back(self, *, after: timedelta, reason: str) -> None:
+        """Let the next attempt begin after a while."""
+        await self.__aexit__()
+        async with self.platform.database.transaction() as work:
+            await self.write(work, lease_until=utc_now() + after, queue_reason=reason)
+
+    def _mine(self) -> Any:
+        return and_(Group.id == self.group.id, Group.attempt == self.group.attempt, Group.status.in_(OPEN))
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease; stop the job when the fence is lost, the lease ran out unrenewed, or someone cancelled."""
+        lease = self.platform.settings.lease
+        renewed_at = utc_now()
+        while not self.is_fence_lost:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(lease.total_seconds() / 3):
+                    await self._nudge.wait()
+            self._nudge.clear()
+            renewed_at = await self._renew(renewed_at, lease)
+            if self._job is not None and (self.is_cancelled or self.is_fence_lost):
+                self._job.cancel()
+
+    async def _renew(self, renewed_at: datetime, lease: timedelta) -> datetime:
+        columns = (Group.cancel_requested_at, Group.switched_at)
+        statement = update(Group).where(self._mine()).values(lease_until=utc_now() + lease).returning(*columns)
+        try:
+            async with self.platform.database.transaction() as work:
+                row = (await work.session.execute(statement)).first()
+        except Unavailable as error:
+            _log.warning("The lease of group %s could not be renewed: %s", self.group.id, error)
+            self.is_fence_lost = utc_now() - renewed_at > lease
+            return renewed_at
+        self.is_fence_lost = row is None
+        if row is not None:
+            self.is_cancelled = row[0] is not None and row[1] is None
+        return utc_now()
+
+
+async def expire_dead_group_leases(platform: Platform, *, host: str, live_workers: frozenset[str]) -> None:
+    """End the leases on groups of this host's workers that are no longer running."""
+    async with platform.database.transaction() as work:
+        await work.session.execute(
+            update(Group)
+            .where(Group.status.in_(OPEN), Group.lease_until.is_not(None))
+            .where(Group.worker.startswith(f"{host}:", autoescape=True), Group.worker.not_in(live_workers))
+            .values(lease_until=text("now() - interval '1 second'"))
+        )
+
+
+async def release_group_leases(platform: Platform, worker: str) -> None:
+    """Let other workers take over at once the groups that this worker holds; called when it stops."""
+    async with platform.database.transaction() as work:
+        await work.session.execute(
+            update(Group)
+            .where(Group.worker == worker, Group.status.in_(OPEN), Group.lease_until.is_not(None))
+            .values(lease_until=utc_now())
+        )
