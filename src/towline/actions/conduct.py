@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 
+from towline.actions.audit_chain import chain_all
 from towline.actions.correspondence import correspond, forget_correspondence
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
 from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
+from towline.actions.resealing import Resealing
 from towline.actions.routes import doubt_all_routes, publish_again
 from towline.actions.run_logs import RunLogs
 from towline.errors import TowlineError, Unavailable
@@ -23,6 +25,8 @@ _TRY_SECONDS = 2.0
 _HOLD_SECONDS = 5.0
 _ENGINE_RETRY_SECONDS = 0.5
 _CLEAN_UP_EVERY = timedelta(minutes=10)
+_CHAIN_EVERY = timedelta(seconds=2)
+_RESEAL_EVERY = timedelta(seconds=2)
 _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
@@ -69,6 +73,8 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
         roles.create_task(correspond(platform), name="mail")
+        roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
+        roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")
         roles.create_task(_answer_bell(platform), name="bell")
 
