@@ -16,8 +16,8 @@ from towline.errors import InvalidInput, Unavailable
 MAX_BYTES: Final = 1024 * 1024
 MAX_SECONDS: Final = 10.0
 KEPT_SECONDS: Final = 3600.0
-SHORTEST_KEPT_SECONDS: Final = 10.0
-"""A kept document is not fetched again sooner than this, whoever asks for a fresh one."""
+FRESH_SECONDS: Final = 10.0
+"""A kept document is not fetched again sooner than this, whoever calls it stale."""
 _CONNECT_SECONDS: Final = 5.0
 _MOST_KEPT: Final = 64
 _HINT: Final = "Check the address, and that this machine can reach it."
@@ -38,7 +38,8 @@ class Document:
 class Documents:
     """Fetches documents; one per process, for what it keeps. Unavailable tells why there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._fresh_seconds = fresh_seconds
         self._kept: OrderedDict[str, tuple[float, Document]] = OrderedDict()
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Document:
@@ -54,7 +55,7 @@ class Documents:
         kept = self._kept.get(url)
         if kept is not None:
             age = time.monotonic() - kept[0]
-            if age < (SHORTEST_KEPT_SECONDS if is_stale else KEPT_SECONDS):
+            if age < (self._fresh_seconds if is_stale else KEPT_SECONDS):
                 return kept[1]
         document = await self.get(url)
         if document.status == 200:
@@ -63,6 +64,10 @@ class Documents:
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return document
+
+    def forget(self) -> None:
+        """Fetch everything anew."""
+        self._kept.clear()
 
 
 def check_address(url: str, *, field: str = "issuer") -> str:
