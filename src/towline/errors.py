@@ -72,6 +72,12 @@ class SignInRefused(Forbidden):
     hint = "Begin at the sign-in page again."
 
 
+class ProofNeeded(Forbidden):
+    """The caller may do this, but has to prove again who they are: a session that was stolen must not be able to."""
+
+    hint = "Confirm your password, or sign in again."
+
+
 class Conflict(TowlineError):
     """The wanted change contradicts what is there."""
 

@@ -90,6 +90,19 @@ TRIES: Final[dict[str, Try]] = {
     "identityProviders.test": Try(ADMINISTERS, "POST", "/identity-providers/{provider}/test"),
     "identities.list": Try(EVERYONE, "GET", "/account/identities"),
     "identities.delete": Try(SESSIONS_ONLY, "DELETE", "/account/identities/idn_0"),
+    "secondFactors.list": Try(EVERYONE, "GET", "/account/second-factors"),
+    "totp.begin": Try(SESSIONS_ONLY, "POST", "/account/totp"),
+    "totp.confirm": Try(SESSIONS_ONLY, "POST", "/account/totp/confirm", {"code": "123456"}),
+    "totp.delete": Try(SESSIONS_ONLY, "DELETE", "/account/totp"),
+    "recoveryCodes.create": Try(SESSIONS_ONLY, "POST", "/account/recovery-codes"),
+    "passkeys.begin": Try(SESSIONS_ONLY, "POST", "/account/passkeys/begin"),
+    "passkeys.create": Try(SESSIONS_ONLY, "POST", "/account/passkeys", {"ticket": "x" * 40, "credential": {}}),
+    "passkeys.list": Try(EVERYONE, "GET", "/account/passkeys"),
+    "passkeys.update": Try(SESSIONS_ONLY, "PATCH", "/account/passkeys/psk_0", {"name": "x"}),
+    "passkeys.delete": Try(SESSIONS_ONLY, "DELETE", "/account/passkeys/psk_0"),
+    "signIn.passkeyBegin": Try(OPEN, "POST", "/sign-in/passkey/begin", {}),
+    "signIn.passkey": Try(OPEN, "POST", "/sign-in/passkey", {"ticket": "short", "credential": {}}),
+    "signIn.secondFactor": Try(OPEN, "POST", "/sign-in/second-factor", {"ticket": "short", "code": "123456"}),
     "device.start": Try(OPEN, "POST", "/device/code", {"client_name": "x"}),
     "device.token": Try(OPEN, "POST", "/device/token", {"device_code": ""}),
     "device.approve": Try(SESSIONS_ONLY, "POST", "/device/approve", {"user_code": "WDJB-MJHT"}),
@@ -162,6 +175,8 @@ OPEN_PATHS: Final = {
     "/sign-in/with/{name}/link",
     "/account/identities",
     "/device",
+    "/account/security",
+    "/_towline/account.js",
 }
 """Routes outside the API, which tell nothing of projects; anything new has to be put here on purpose."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from towline.actions.access import Caller
 from towline.actions.platform import Platform
-from towline.errors import Forbidden, Unauthenticated
+from towline.errors import ProofNeeded, Unauthenticated
 from towline.infra.database import Work
 from towline.infra.reads import Read
 from towline.infra.secrets import hash_token
@@ -105,15 +105,15 @@ def announce_ending(platform: Platform, work: Work) -> None:
 
 
 def check_recent_proof(credential: Credential) -> None:
-    """Return when the person has proved lately who they are; Forbidden otherwise.
+    """Return when the person has proved lately who they are; ProofNeeded otherwise.
 
     For changes that a stolen session must not be able to make: second factors, passkeys, e-mail address.
     """
     proved_at = credential.authenticated_at
     if not credential.caller.session_id or proved_at is None:
-        raise Forbidden("This needs a session, not an API key.", hint="Sign in on the sign-in page.")
+        raise ProofNeeded("This needs a session, not an API key.", hint="Sign in on the sign-in page.")
     if utc_now() - proved_at > _PROOF_VALID_FOR:
-        raise Forbidden("This needs a fresh proof that it is you.", hint="Confirm your password, or sign in again.")
+        raise ProofNeeded("This needs a fresh proof that it is you.")
 
 
 async def _find_key(platform: Platform, token: str, address: str) -> Credential:

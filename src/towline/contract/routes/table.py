@@ -9,6 +9,7 @@ from towline.contract.routes.identities import IDENTITY_OPERATIONS
 from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
 from towline.contract.routes.projects import PROJECT_OPERATIONS
+from towline.contract.routes.second_factors import SECOND_FACTOR_OPERATIONS
 from towline.contract.routes.services import SERVICE_OPERATIONS
 from towline.contract.routes.sign_in import SIGN_IN_OPERATIONS
 from towline.contract.routes.variables import VARIABLE_OPERATIONS
@@ -20,6 +21,7 @@ OPERATIONS: Final = (
     *GROUP_OPERATIONS,
     *VARIABLE_OPERATIONS,
     *SIGN_IN_OPERATIONS,
+    *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,
     *MEMBER_OPERATIONS,
     *CREDENTIAL_OPERATIONS,
