@@ -46,6 +46,7 @@ class Credential:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     authenticated_at: datetime | None = None
+    has_password: bool = False
 
     @property
     def is_use_old(self) -> bool:
@@ -133,6 +134,7 @@ async def _find_key(platform: Platform, token: str, address: str) -> Credential:
         key_name=row["name"],
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
+        has_password=row["has_password"],
     )
 
 
@@ -152,6 +154,7 @@ async def _find_session(platform: Platform, token: str, address: str) -> Credent
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
         authenticated_at=row["authenticated_at"],
+        has_password=row["has_password"],
     )
 
 
@@ -175,6 +178,7 @@ def _rights(caller: Caller) -> tuple[object, ...]:
 
 
 _USER: Final = (User.email, User.name.label("user_name"), User.is_administrator, User.disabled_at)
+_HAS_PASSWORD: Final = (User.password_hash != "").label("has_password")
 _KEY_COLUMNS: Final = (ApiKey.id, ApiKey.user_id, ApiKey.project_id, ApiKey.scopes, *_USER)
 _SESSION_COLUMNS: Final = (Session.id, Session.user_id, *_USER)
 _IDS: Final = any_(bindparam("ids", type_=ARRAY(TEXT)))
@@ -182,13 +186,14 @@ _NOW: Final = bindparam("now", type_=DateTime(timezone=True))
 _IDLE_SINCE: Final = bindparam("idle_since", type_=DateTime(timezone=True))
 
 _KEY: Final = Read(
-    select(*_KEY_COLUMNS, ApiKey.name, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at)
+    select(*_KEY_COLUMNS, _HAS_PASSWORD, ApiKey.name, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at)
     .join(User, User.id == ApiKey.user_id)
     .where(ApiKey.token_hash == bindparam("token_hash"))
 )
 _SESSION: Final = Read(
     select(
         *_SESSION_COLUMNS,
+        _HAS_PASSWORD,
         Session.method,
         Session.expires_at,
         Session.revoked_at,

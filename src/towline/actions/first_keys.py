@@ -17,7 +17,7 @@ from towline.names import new_id
 SHORTEST_BOOTSTRAP_KEY: Final = 32
 BOOTSTRAP_NAME: Final = "bootstrap"
 LOCAL_NAME: Final = "this machine"
-_ADMINISTRATOR_EMAIL: Final = "administrator@localhost"
+PLACEHOLDER_EMAIL: Final = "administrator@localhost"
 _LOCK: Final = 7_420_004
 
 
@@ -65,7 +65,7 @@ async def ensure_administrator(work: Work) -> User:
         user = User(
             id=new_id("usr"),
             created_at=utc_now(),
-            email=_ADMINISTRATOR_EMAIL,
+            email=PLACEHOLDER_EMAIL,
             name="Administrator",
             is_administrator=True,
         )

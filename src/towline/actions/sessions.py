@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, select, tuple_, update
@@ -20,6 +20,8 @@ from towline.names import new_id
 
 _BYTES: Final = 32
 _LONGEST_DEVICE: Final = 200
+_MOST_SESSIONS: Final = 100
+_KEPT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ async def open_session(
     )
     work.session.add(session)
     await work.session.flush()
+    await _end_surplus(work, user_id)
     return NewSession(session, value)
 
 
@@ -84,6 +87,13 @@ async def end_session(platform: Platform, work: Work, *, user_id: str, session_i
     return session
 
 
+async def end_session_of_value(platform: Platform, work: Work, value: str) -> None:
+    """End the session with this value, if there is one."""
+    ended = update(Session).where(Session.token_hash == hash_token(value), Session.revoked_at.is_(None))
+    await work.session.execute(ended.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
+    announce_ending(platform, work)
+
+
 async def end_sessions(platform: Platform, work: Work, *, user_id: str, except_id: str = "") -> int:
     """End all sessions of a user (but one), at once; how many there were."""
     ended = await work.session.scalars(
@@ -98,8 +108,17 @@ async def end_sessions(platform: Platform, work: Work, *, user_id: str, except_i
 
 
 async def forget_old_sessions(work: Work, *, now: datetime) -> None:
-    """Delete sessions whose longest time is over; until then an ended one tells where its user was seen."""
-    await work.session.execute(delete(Session).where(Session.expires_at < now))
+    """Delete sessions that ended long ago; until then they tell from where their user signs in."""
+    is_ended = (Session.expires_at < now) | (Session.revoked_at < now - _KEPT)
+    await work.session.execute(delete(Session).where(is_ended))
+
+
+async def _end_surplus(work: Work, user_id: str) -> None:
+    """A program that signs in again and again ends its own oldest sessions."""
+    mine = select(Session.id).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+    surplus = mine.order_by(Session.last_used_at.desc(), Session.id.desc()).offset(_MOST_SESSIONS)
+    statement = update(Session).where(Session.id.in_(surplus)).values(revoked_at=utc_now())
+    await work.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _open(platform: Platform) -> tuple[ColumnElement[bool], ...]:

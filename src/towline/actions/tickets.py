@@ -64,6 +64,17 @@ async def withdraw_tickets(work: Work, kind: str, *, user_id: str) -> None:
         update(Ticket)
         .where(Ticket.kind == kind, Ticket.user_id == user_id, Ticket.used_at.is_(None))
         .values(used_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def withdraw_user_tickets(work: Work, *, user_id: str) -> None:
+    """Make every unused ticket of a user worthless, of whatever kind."""
+    await work.session.execute(
+        update(Ticket)
+        .where(Ticket.user_id == user_id, Ticket.used_at.is_(None))
+        .values(used_at=utc_now())
+        .execution_options(synchronize_session=False)
     )
 
 

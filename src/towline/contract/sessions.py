@@ -1,15 +1,12 @@
 """Signing in, and the sessions it opens."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from towline.contract.account import AccountUser
+from towline.contract.account import AccountUser, PasswordText
 from towline.contract.base import EmailAddress, Model, Page, ShortText
-
-PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-"""A password as it is typed; whether it is good enough is decided where it is set."""
 
 
 class SignIn(Model):
@@ -52,3 +49,21 @@ class SignInResult(Model):
 
 class SessionList(Page[Session]):
     """The caller's sessions that have not ended, newest first."""
+
+
+class SessionConfirm(Model):
+    """Proof that it is still the same person, for changes that a stolen session must not be able to make."""
+
+    password: PasswordText = Field(description="The password.", repr=False)
+
+
+class SessionsEnded(Model):
+    """How many sessions ended."""
+
+    ended: int = Field(description="Sessions that ended.", examples=[2])
+
+
+class Renewed(Model):
+    """A session's value was changed; a browser gets it as a cookie, who sends it as a token gets it here."""
+
+    token: str | None = Field(default=None, description="New value of the session, if it is a token.", repr=False)

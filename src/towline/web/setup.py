@@ -1,61 +1,90 @@
-"""HTTP: the one-time set-up link, which hands the first administrator's API key to whoever opens it first."""
+"""HTTP: the one-time set-up link, by which whoever opens it first becomes the first administrator."""
 
 import os
 import sys
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import uvloop
 from fastapi import Request
+from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.routing import Route
 
 from towline.actions.installation import platform_url
-from towline.actions.setup import create_setup_link, is_setup_open, use_setup_link
+from towline.actions.setup import complete_setup, create_setup_link, is_setup_open, setup_gone
 from towline.config import Settings
-from towline.errors import TowlineError
-from towline.web.deps import get_platform
+from towline.contract.account import SetupComplete
+from towline.errors import NotFound, TowlineError
+from towline.web.deps import Call, get_platform
+from towline.web.entrance import form_page, go_on
+from towline.web.forms import error_page, read_form
 from towline.web.operations import OperationRouter
-from towline.web.pages import page
+from towline.web.origins import check_origin
+from towline.web.problems import invalid_request
+from towline.web.sessions import answer_sign_in, visit_of
 from towline.wiring import open_platform
 
 router = OperationRouter()
-_TITLE = "Set up Towline"
+_TITLE: Final = "Set up Towline"
+_FIELDS: Final = ("name", "email", "password")
+
+
+@router.operation("setup.complete", holds_transaction=False)
+async def complete(call: Call, body: SetupComplete) -> Response:
+    """Become the first administrator, signed in."""
+    outcome = await complete_setup(
+        call.platform,
+        body.token,
+        email=body.email,
+        name=body.name,
+        password=body.password,
+        visit=visit_of(call.request),
+    )
+    return answer_sign_in(call.request, outcome, kind=body.kind)
 
 
 async def show_setup(request: Request) -> Response:
     """Ask before the link is used up: mail programs and chats open links by themselves."""
     if not await is_setup_open(get_platform(request), request.path_params["token"]):
-        body = (
-            "<p>This link was used already, or is too old.</p>"
-            "<p>Run <code>towline up</code> on the server again, or make a key there: "
-            "<code>towline keys create NAME</code></p>"
-        )
-        return page(title=_TITLE, body=body, status=404, headers={})
-    body = (
-        "<p>This link gives you the key of the first administrator. It works once.</p>"
-        '<form method="post"><p><button type="submit">Show the key</button></p></form>'
-    )
-    return page(title=_TITLE, body=body, status=200, headers={}, has_form=True)
+        return error_page(setup_gone(), title=_TITLE)
+    return _form({}, None)
 
 
 async def run_setup(request: Request) -> Response:
-    """Use the link up and show the key, this once."""
-    platform = get_platform(request)
+    """Use the link up and go on signed in; or show the form again with what was wrong."""
+    fields: Mapping[str, str] = {}
     try:
-        key = await use_setup_link(platform, request.path_params["token"])
+        check_origin(request)
+        fields = await read_form(request)
+        given = _parse(request.path_params["token"], fields)
+        outcome = await complete_setup(
+            get_platform(request),
+            given.token,
+            email=given.email,
+            name=given.name,
+            password=given.password,
+            visit=visit_of(request),
+        )
+    except NotFound as error:
+        return error_page(error, title=_TITLE)
     except TowlineError as error:
-        body = f"<p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
-        return page(title=_TITLE, body=body, status=error.status, headers={})
-    url = escape(platform_url(platform))
-    body = (
-        "<p>Your key, shown this once:</p>"
-        f"<p><code>{escape(key)}</code></p>"
-        "<p>On your own computer, give it to</p>"
-        f"<p><code>towline login {url}</code></p>"
-        "<p>and deploy a folder with <code>towline deploy</code>.</p>"
-    )
-    return page(title=_TITLE, body=body, status=200, headers={})
+        return _form(fields, error)
+    return await go_on(request, outcome, next_path="")
+
+
+def _form(fields: Mapping[str, str], problem: TowlineError | None) -> Response:
+    values: dict[str, object] = {"name": fields.get("name", ""), "email": fields.get("email", "")}
+    return form_page(_TITLE, "setup.html", values, problem=problem)
+
+
+def _parse(token: str, fields: Mapping[str, str]) -> SetupComplete:
+    try:
+        return SetupComplete.model_validate({"token": token, **{name: fields.get(name, "") for name in _FIELDS}})
+    except ValidationError as error:
+        if any(fault["loc"] == ("token",) for fault in error.errors()):
+            raise setup_gone() from error
+        raise invalid_request(error).error from error
 
 
 def main(arguments: Sequence[str]) -> int:
