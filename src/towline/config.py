@@ -99,6 +99,9 @@ class Settings(BaseModel):
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
     kept_log_days: int = Field(30, description="Days that log lines are kept.")
     kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
+    kept_log_bytes: int = Field(256 * 1024**2, ge=1024**2, description="About as many bytes are kept per log.")
+    run_log_lines_per_second: int = Field(1000, ge=1, description="Lines a service may log per second, bursts aside.")
+    run_log_bytes_per_second: int = Field(262_144, ge=1024, description="Bytes a service may log per second likewise.")
     kept_audit_days: int = Field(365, description="Days that entries of the audit log are kept; 0 keeps them for ever.")
     health_interval: timedelta = Field(timedelta(seconds=30), description="Time between health checks of a workload.")
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
+from towline.actions.log_allowance import Allowance
 from towline.actions.logs import LogWriter
 from towline.actions.masking import Masker
 from towline.actions.platform import Platform
@@ -21,6 +22,8 @@ from towline.models.services import Workload
 from towline.values import Instance, InstanceState
 
 _RECENT_LINES = 5000
+_REST_AFTER_LINES = 500
+_REST_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +33,7 @@ class RunLogs:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._writers: dict[str, LogWriter] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._stack = AsyncExitStack()
 
@@ -45,6 +49,7 @@ class RunLogs:
 
     async def follow_all(self) -> None:
         """Begin to follow every instance that is not followed yet."""
+        await self.tell_what_was_left_out()
         instances = await self._platform.orchestrator.list_instances()
         self.forget_others(instances)
         for instance in instances:
@@ -76,12 +81,32 @@ class RunLogs:
                 _log.info("The log of %s ended: %s", instance.name, error)
 
     async def _copy(self, instance: Instance, writer: LogWriter, *, since: datetime | None) -> None:
+        allowance = self._get_allowance(instance.workload_id)
         async with aclosing(self._platform.orchestrator.follow_logs(instance, since=since)) as entries:
             async for entry in entries:
-                if since is None or entry.at > since:
-                    await writer.write(
-                        entry.message, stream=entry.stream, level=entry.level, instance_id=instance.id, at=entry.at
-                    )
+                if since is not None and entry.at <= since:
+                    continue
+                if not allowance.admits(len(entry.message)):
+                    await _rest(allowance)
+                    continue
+                if notice := allowance.take_notice():
+                    await _warn(writer, notice)
+                await writer.write(
+                    entry.message, stream=entry.stream, level=entry.level, instance_id=instance.id, at=entry.at
+                )
+
+    def _get_allowance(self, workload_id: str) -> Allowance:
+        settings = self._platform.settings
+        return self._allowances.setdefault(
+            workload_id, Allowance(settings.run_log_lines_per_second, settings.run_log_bytes_per_second)
+        )
+
+    async def tell_what_was_left_out(self) -> None:
+        """Say so also where the service has fallen silent since."""
+        for workload_id, writer in self._writers.items():
+            allowance = self._get_allowance(workload_id)
+            if allowance.is_open and (notice := allowance.take_notice()):
+                await _warn(writer, notice)
 
     async def _get_writer(self, instance: Instance) -> LogWriter | None:
         async with self._platform.database.transaction() as work:
@@ -113,3 +138,13 @@ class RunLogs:
         statement: Any = select(recent.c.at).where(recent.c.instance_id == instance.id).order_by(recent.c.at.desc())
         async with self._platform.database.transaction() as work:
             return await work.session.scalar(statement.limit(1))
+
+
+async def _warn(writer: LogWriter, notice: str) -> None:
+    await writer.write(notice, stream="system", level="warning")
+
+
+async def _rest(allowance: Allowance) -> None:
+    """Leave the rest of the process its time: what is read only to be left out may come faster than it can be read."""
+    if allowance.left_out % _REST_AFTER_LINES == 0:
+        await asyncio.sleep(_REST_SECONDS)
