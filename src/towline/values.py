@@ -201,7 +201,8 @@ class RunSpec:
     """Everything an orchestrator needs to start instances of one release.
 
     `aliases` are the names other services of the environment reach it by; `hosts` are extra name -> address entries;
-    `network` is the environment's network, already made by `ensure_network`. `command` empty means the image's own.
+    `network` is the environment's network, already made by `ensure_network`; `addresses` are those of the instances
+    there, from `choose_addresses`, none where it does not matter. `command` empty means the image's own.
     `files` are written at absolute paths before the program starts, readable by every user of the instance.
     """
 
@@ -217,6 +218,7 @@ class RunSpec:
     environment: str
     image: str
     network: str
+    addresses: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     port: int | None = None
@@ -331,9 +333,10 @@ class Route:
     """Host + path prefix -> servers of one workload.
 
     `key` is unique over the instance and safe in Traefik names (a-z, 0-9, hyphen). `servers` are `http://ip:port`;
-    empty means nobody serves it now (answered 503 with Towline's page). `internal_from` is a CIDR: the route is then
-    answered on the internal entry point only, and only to callers from that network. `certificate` says where the TLS
-    certificate comes from: `none` (http only), `default` (Traefik's own), `acme`, or `own` (given by the user).
+    empty means nobody serves it now (answered 503 with Towline's page). `internal_from` holds CIDRs: the route is then
+    answered on the internal entry point only, and only to callers from there; the narrowest network wins.
+    `certificate` says where the TLS certificate comes from: `none` (http only), `default` (Traefik's own), `acme`, or
+    `own` (given by the user).
     """
 
     key: str
@@ -342,7 +345,7 @@ class Route:
     path_prefix: str = "/"
     certificate: Literal["none", "default", "acme", "own"] = "default"
     redirect_to_https: bool = False
-    internal_from: str = ""
+    internal_from: tuple[str, ...] = ()
     middlewares: Middlewares = Middlewares()
 
 

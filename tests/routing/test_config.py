@@ -73,7 +73,7 @@ def test_a_redirect_to_https_names_a_port_only_when_it_is_not_the_usual_one() ->
 
 
 def test_an_internal_route_is_bound_to_its_network_and_entry_point() -> None:
-    route = replace(SHOP, certificate="default", internal_from="10.117.0.0/26", path_prefix="/api")
+    route = replace(SHOP, certificate="default", internal_from=("10.117.0.0/26",), path_prefix="/api")
     routers = http(traefik_config("env_1", [route]))["routers"]
     assert list(routers) == ["shop"]
     assert routers["shop"]["entryPoints"] == ["internal"]
@@ -170,3 +170,11 @@ def test_a_short_password_or_a_strange_address_of_the_platform_is_refused() -> N
         platform_routes_config(PlatformRoutes("towline.example.com", "http://127.0.0.1:7000"), api_password="short")
     with pytest.raises(InvalidInput):
         platform_routes_config(PlatformRoutes("towline.example.com", "unix:/x"), api_password="0123456789abcdef")
+
+
+def test_among_internal_routes_of_a_name_the_one_for_fewer_callers_wins() -> None:
+    everyone = replace(SHOP, key="all", internal_from=("10.112.0.0/23",))
+    few = replace(SHOP, key="few", internal_from=("10.112.1.4/30", "10.112.1.8/32"))
+    routers = http(traefik_config("env_1", [everyone, few]))["routers"]
+    assert routers["few"]["priority"] > routers["all"]["priority"]
+    assert routers["few"]["rule"].endswith("&& (ClientIP(`10.112.1.4/30`) || ClientIP(`10.112.1.8/32`))")

@@ -80,7 +80,7 @@ class TestRouterContract:
             (Route(key="a", host="a.example.com", servers=("file:///etc/passwd",)), "servers"),
             (Route(key="a", host="a.example.com", servers=("http://name:80",)), "servers"),
             (Route(key="a", host="a.example.com", servers=("http://10.0.0.1:80/{{",)), "servers"),
-            (Route(key="a", host="a.example.com", servers=(), internal_from="10.0.0.0/8`"), "internal_from"),
+            (Route(key="a", host="a.example.com", servers=(), internal_from=("10.0.0.0/8`",)), "internal_from"),
             (
                 Route(key="a", host="a.example.com", servers=(), middlewares=Middlewares(headers={"X": "a\nb"})),
                 "headers",

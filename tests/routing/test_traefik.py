@@ -142,7 +142,7 @@ async def test_internal_routes_answer_only_their_network_on_the_internal_entry_p
     traefik: RunningTraefik, router: TraefikRouter, backends: Backends
 ) -> None:
     routes = [
-        Route(key=key, host=f"{key}.internal", servers=(backends[0].url,), internal_from=network)
+        Route(key=key, host=f"{key}.internal", servers=(backends[0].url,), internal_from=(network,))
         for key, network in (("ours", "127.0.0.1/32"), ("theirs", "10.117.0.0/26"))
     ]
     await publish(router, *routes)

@@ -1,5 +1,6 @@
 """Routes: the one publisher, which computes an environment's whole configuration from the rows under a lock."""
 
+import ipaddress
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, select, text
 from towline.actions.platform import Platform
 from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
+from towline.models.groups import Candidate
 from towline.models.projects import Environment, Project
 from towline.models.services import Instance, Route, Service, Workload
 from towline.names import generated_label, has_authority, new_id
@@ -69,7 +71,8 @@ async def list_wanted_routes(platform: Platform, work: Work, environment_id: str
     routes = [
         _route_value(route, servers.get(route.workload_id, ())) for route, _, _ in await work.session.execute(query)
     ]
-    return routes + await _list_internal_routes(platform, work, environment, servers)
+    internal = await _list_internal_routes(platform, work, environment, servers)
+    return routes + internal + await _list_candidate_routes(platform, work, environment)
 
 
 async def ensure_generated_route(
@@ -166,9 +169,40 @@ async def _list_internal_routes(
             host=internal_host(name),
             servers=servers.get(workload_id, ()),
             certificate="none",
-            internal_from=environment.subnet,
+            internal_from=(environment.subnet,),
         )
         for workload_id, name in await work.session.execute(query)
+    ]
+
+
+async def _list_candidate_routes(platform: Platform, work: Work, environment: Environment) -> list[RouteValue]:
+    """Routes by which candidates of a group reach each other, and only each other, at the names of what serves."""
+    query = (
+        select(Candidate, Service.name, Service.type)
+        .join(Workload, Workload.id == Candidate.workload_id)
+        .join(Service, Service.id == Workload.service_id)
+        .where(Candidate.environment_id == environment.id)
+        .order_by(Candidate.workload_id, Candidate.address)
+    )
+    rows = (await work.session.execute(query)).all()
+    if not rows or not platform.settings.internal_address:
+        return []
+    hosts = [ipaddress.IPv4Network(row.Candidate.address) for row in rows]
+    callers = tuple(str(network) for network in ipaddress.collapse_addresses(hosts))
+    servers: dict[tuple[str, str], tuple[str, ...]] = {}
+    for candidate, name, kind in rows:
+        if kind == ServiceType.WEB and candidate.port is not None:
+            key = (candidate.workload_id, name)
+            servers[key] = (*servers.get(key, ()), f"http://{candidate.address}:{candidate.port}")
+    return [
+        RouteValue(
+            key=f"candidate-{_key(workload_id)}",
+            host=internal_host(name),
+            servers=found,
+            certificate="none",
+            internal_from=callers,
+        )
+        for (workload_id, name), found in servers.items()
     ]
 
 

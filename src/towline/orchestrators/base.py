@@ -133,6 +133,13 @@ class Orchestrator(ABC):
         """Make the network from the pool of subnets unless it is there; return its subnet as CIDR."""
 
     @abstractmethod
+    async def choose_addresses(self, network: str, *, count: int) -> Sequence[str]:
+        """Addresses nobody has, for new instances, side by side where that can be; none where there are no fixed ones.
+
+        They are free until someone starts an instance there: an instance whose address was taken meanwhile has another.
+        """
+
+    @abstractmethod
     async def remove_network(self, name: str) -> None:
         """Remove the network when nothing uses it."""
 

@@ -55,8 +55,7 @@ def _check_route(route: Route) -> None:
         raise InvalidInput(f"The path prefix {route.path_prefix!r} must be / or like /api.", field="path_prefix")
     for server in route.servers:
         check_server(server)
-    if route.internal_from:
-        _check_networks([route.internal_from], field="internal_from")
+    _check_networks(route.internal_from, field="internal_from")
     _check_middlewares(route.middlewares)
 
 

@@ -12,8 +12,8 @@ from towline.actions.deployments.cascade import request_cascade
 from towline.actions.deployments.requests import end_waiting
 from towline.actions.deployments.rollout import put_back
 from towline.actions.deployments.waiting import OPEN, emit_group
+from towline.actions.groups.candidates import forget_candidates
 from towline.actions.groups.members import Crew, Member, side_by_side
-from towline.actions.groups.switching import forget_candidates
 from towline.actions.routes import publish_environment
 from towline.errors import GroupFailed, TowlineError
 from towline.infra.database import Work

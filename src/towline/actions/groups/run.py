@@ -13,6 +13,7 @@ from towline.actions.deployments.rollout import Rollout
 from towline.actions.environments import ensure_network
 from towline.actions.graph.decision import Decision, decide
 from towline.actions.groups.attempt import Claimed, GroupAttempt, state_of
+from towline.actions.groups.candidates import announce
 from towline.actions.groups.ending import Cause, find_cause, go_back, succeed
 from towline.actions.groups.members import Crew, Member, assemble, prepare_all, side_by_side
 from towline.actions.groups.starting import MemberFailed, start_all
@@ -96,6 +97,7 @@ async def _start_and_switch(crew: Crew) -> None:
     await run.enter(Step.START.value, progress=55)
     await _ensure_networks(crew)
     rollouts = await prepare_all(crew)
+    await announce(crew, rollouts)
     await start_all(crew, rollouts)
     await switch_together(crew, rollouts)
     await _finish(crew, rollouts, {})

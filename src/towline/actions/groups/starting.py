@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from towline.actions.deployments.rollout import Rollout, run_release_command, start_batch, stop_old_first
 from towline.actions.graph.schedule import Schedule, group_schedule
+from towline.actions.groups.candidates import correct
 from towline.actions.groups.members import Crew, stops_first
 from towline.errors import TowlineError
 
@@ -29,7 +30,7 @@ async def start_all(crew: Crew, rollouts: Mapping[str, Rollout]) -> None:
     try:
         while not schedule.is_over:
             for service_id in schedule.begin():
-                tasks[asyncio.create_task(_start(rollouts[service_id]), name=f"start {service_id}")] = service_id
+                tasks[asyncio.create_task(_start(crew, rollouts, service_id), name=f"start {service_id}")] = service_id
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 _note_end(schedule, tasks.pop(task), task)
@@ -48,9 +49,11 @@ def _note_end(schedule: Schedule, service_id: str, task: "asyncio.Task[None]") -
     schedule.succeed(service_id)
 
 
-async def _start(rollout: Rollout) -> None:
+async def _start(crew: Crew, rollouts: Mapping[str, Rollout], service_id: str) -> None:
+    rollout = rollouts[service_id]
     if rollout.settings.volumes:
         await stop_old_first(rollout)
     await run_release_command(rollout)
     if rollout.replicas:
         await start_batch(rollout, rollout.replicas)
+        await correct(crew, rollouts, rollout)

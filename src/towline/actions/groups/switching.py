@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from towline.actions.deployments.rollout import (
     Rollout,
@@ -12,12 +12,13 @@ from towline.actions.deployments.rollout import (
     retire,
     undo_switch,
 )
+from towline.actions.groups.candidates import forget_candidates
 from towline.actions.groups.members import Crew, side_by_side
 from towline.actions.routes import publish_environment
 from towline.errors import Cancelled, DiskFull, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now
-from towline.models.groups import Candidate, Group
+from towline.models.groups import Group
 from towline.models.services import Workload
 from towline.values import Instance, Step
 
@@ -55,12 +56,6 @@ async def retire_all(crew: Crew, rollouts: Mapping[str, Rollout], *, gone: Mappi
         await rollout.attempt.log.write("Done.")
 
     await side_by_side(one, list(rollouts), at_once=len(rollouts) or 1)
-
-
-async def forget_candidates(work: Work, crew: Crew) -> None:
-    """Delete the routes among candidates; the next publication leaves them out."""
-    ids = [member.attempt.deployment.id for member in crew.members]
-    await work.session.execute(delete(Candidate).where(Candidate.deployment_id.in_(ids)))
 
 
 async def _enter_switch(crew: Crew, rollouts: Mapping[str, Rollout]) -> None:

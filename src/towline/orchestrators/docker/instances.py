@@ -41,7 +41,7 @@ class Instances:
 
     async def start_new(self, spec: RunSpec, *, count: int) -> tuple[Instance, ...]:
         """Create and start `count` instances in parallel; on an error or a cancel none of them stays."""
-        addresses = await self._choose_addresses(spec, count=count)
+        addresses = spec.addresses[:count] or await self._choose_addresses(spec, count=count)
         tasks = [asyncio.create_task(self._start_one(spec, address)) for address in addresses]
         try:
             return tuple(await asyncio.gather(*tasks))

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 
 from towline.orchestrators.base import Orchestrator
-from towline.orchestrators.docker import commands, events, logs, networks, ports
+from towline.orchestrators.docker import addresses, commands, events, logs, networks, ports
 from towline.orchestrators.docker.engine import Engine
 from towline.orchestrators.docker.images import Images
 from towline.orchestrators.docker.instances import Instances
@@ -113,6 +113,9 @@ class DockerOrchestrator(Orchestrator):
 
     async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> str:
         return await self._networks.ensure(name, labels=labels)
+
+    async def choose_addresses(self, network: str, *, count: int) -> Sequence[str]:
+        return await addresses.choose_addresses(self._engine, network, count=count, choose=addresses.choose_row)
 
     async def remove_network(self, name: str) -> None:
         await self._networks.remove(name)

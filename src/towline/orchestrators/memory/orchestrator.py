@@ -110,8 +110,8 @@ class MemoryOrchestrator(Orchestrator):
             raise NotFound(f"There is no network {spec.network}.")
         self._volumes |= {volume.name for volume in spec.volumes}
         slots = [self._add(spec) for _ in range(count)]
-        for slot in slots:
-            await self._start(slot)
+        for number, slot in enumerate(slots):
+            await self._start(slot, address="".join(spec.addresses[number : number + 1]))
         return DeploymentResult(tuple(slot.instance for slot in slots))
 
     async def scale(self, spec: RunSpec, replicas: int) -> DeploymentResult:
@@ -215,6 +215,10 @@ class MemoryOrchestrator(Orchestrator):
                 str(subnet) for subnet in self._pool.subnets(new_prefix=23) if str(subnet) not in taken
             )
         return self._networks[name]
+
+    async def choose_addresses(self, network: str, *, count: int) -> Sequence[str]:
+        del network
+        return [self._next_address() for _ in range(count)]
 
     async def remove_network(self, name: str) -> None:
         self._check()
@@ -324,9 +328,8 @@ class MemoryOrchestrator(Orchestrator):
         self._slots[instance.engine_id] = slot
         return slot
 
-    async def _start(self, slot: _Slot) -> None:
-        self._addresses += 1
-        address = f"{self._prefix}.{1 + self._addresses % 250}"
+    async def _start(self, slot: _Slot, *, address: str = "") -> None:
+        address = address or self._next_address()
         slot.instance = replace(
             slot.instance,
             state=InstanceState.RUNNING,
@@ -340,6 +343,10 @@ class MemoryOrchestrator(Orchestrator):
         exit_code = await slot.program.start(slot.instance)
         if exit_code is not None:
             await self._end(slot, exit_code=exit_code)
+
+    def _next_address(self) -> str:
+        self._addresses += 1
+        return f"{self._prefix}.{1 + self._addresses % 250}"
 
     async def _end(self, slot: _Slot, *, exit_code: int, is_out_of_memory: bool = False) -> None:
         await slot.program.stop()

@@ -1,6 +1,7 @@
 """Traefik's dynamic configuration of one owner, as a value."""
 
 import hashlib
+import ipaddress
 from collections.abc import Sequence
 
 import orjson
@@ -118,7 +119,7 @@ def service(servers: Sequence[str], *, transport: str = "") -> Config:
 def _routers(route: Route, middlewares: Sequence[str], *, owner: str) -> Config:
     router: Config = {
         "rule": _rule(route),
-        "priority": _ROUTE_PRIORITY + len(route.path_prefix),
+        "priority": _priority(route),
         "service": route.key,
         "middlewares": list(middlewares),
     }
@@ -133,13 +134,20 @@ def _routers(route: Route, middlewares: Sequence[str], *, owner: str) -> Config:
     return {route.key: plain, f"{route.key}_tls": {**router, "entryPoints": ["websecure"], "tls": tls}}
 
 
+def _priority(route: Route) -> int:
+    """The longer path wins, and among routes for callers of some networks the one for narrower networks."""
+    narrowness = min((ipaddress.ip_network(network).prefixlen for network in route.internal_from), default=0)
+    return _ROUTE_PRIORITY + len(route.path_prefix) + narrowness
+
+
 def _rule(route: Route) -> str:
     rule = f"Host(`{route.host}`)"
     if route.path_prefix != "/":
         # PathPrefix alone would also take /apiary for /api.
         rule += f" && (Path(`{route.path_prefix}`) || PathPrefix(`{route.path_prefix}/`))"
     if route.internal_from:
-        rule += f" && ClientIP(`{route.internal_from}`)"
+        callers = [f"ClientIP(`{network}`)" for network in route.internal_from]
+        rule += f" && ({' || '.join(callers)})" if callers[1:] else f" && {callers[0]}"
     return rule
 
 
