@@ -18,6 +18,8 @@ OK: Final = 0
 
 #                nobody stranger viewer developer admin owner foreign root elsewhere narrow expired revoked
 EVERYONE: Final = (401, OK, OK, OK, OK, OK, OK, OK, OK, OK, 401, 401)
+UNLIMITED: Final = (401, OK, OK, OK, OK, OK, OK, OK, 403, 403, 401, 401)
+NOTHING_THERE: Final = (401, 404, 404, 404, 404, 404, 404, 404, 403, 403, 401, 401)
 CREATES: Final = (401, OK, OK, OK, OK, OK, OK, OK, 403, 403, 401, 401)
 VIEWS: Final = (401, 404, OK, OK, OK, OK, 404, OK, 404, 403, 401, 401)
 DEPLOYS: Final = (401, 404, 403, OK, OK, OK, 404, OK, 404, 403, 401, 401)
@@ -148,6 +150,15 @@ TRIES: Final[dict[str, Try]] = {
     "deployments.cancel": Try(DEPLOYS, "POST", f"{_D}/cancel"),
     "bundles.download": Try(DEPLOYS, "GET", f"{_D}/bundle"),
     "account.get": Try(EVERYONE, "GET", "/account"),
+    "account.update": Try(UNLIMITED, "PATCH", "/account", {"name": "x"}),
+    "account.changePassword": Try(UNLIMITED, "POST", "/account/password", {"new_password": "short"}),
+    "setup.complete": Try(OPEN, "POST", "/setup", {"token": "short"}),
+    "sessions.create": Try(OPEN, "POST", "/sessions", {"email": "x"}),
+    "sessions.list": Try(UNLIMITED, "GET", "/sessions"),
+    "sessions.delete": Try(NOTHING_THERE, "DELETE", "/sessions/ses_0"),
+    "sessions.deleteOthers": Try(UNLIMITED, "DELETE", "/sessions"),
+    "sessions.end": Try(EVERYONE, "DELETE", "/session"),
+    "sessions.confirm": Try(SESSIONS_ONLY, "POST", "/session/confirm", {"password": "x"}),
     "keys.list": Try(EVERYONE, "GET", "/keys"),
     "keys.create": Try(EVERYONE, "POST", "/keys", {"name": "x", "scopes": ["no_such_scope"]}),
     "keys.delete": Try(EVERYONE, "DELETE", "/keys/{key}"),
@@ -170,6 +181,9 @@ OPEN_PATHS: Final = {
     "/",
     "/_towline/pages/{status}",
     "/setup/{token}",
+    "/sign-in",
+    "/sign-in/second-factor",
+    "/sign-out",
     "/sign-in/with/{name}",
     "/sign-in/with/{name}/callback",
     "/sign-in/with/{name}/link",
