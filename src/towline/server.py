@@ -9,6 +9,7 @@ import uvloop
 
 from towline.actions.platform import Platform
 from towline.config import Settings
+from towline.infra.collection import spare_what_stays
 from towline.web.serve import make_server, serve
 from towline.wiring import open_platform, start_logging
 from towline.worker import Worker
@@ -33,6 +34,7 @@ async def _main() -> None:
 async def run_both(platform: Platform) -> None:
     """Serve and work until SIGTERM or SIGINT; a defect in either ends both, for the supervisor to start anew."""
     server = make_server(platform)
+    spare_what_stays()
     worker = asyncio.create_task(Worker(platform).run(), name="worker")
     api = asyncio.create_task(serve(platform, server), name="api")
 

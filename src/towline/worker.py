@@ -26,6 +26,7 @@ from towline.actions.groups.run import run_group
 from towline.actions.platform import Platform, process_started_at
 from towline.config import Settings
 from towline.errors import Unavailable
+from towline.infra.collection import spare_what_stays
 from towline.infra.queue import Ringing
 from towline.models.deployments import Deployment
 from towline.wiring import open_platform, start_logging
@@ -156,6 +157,7 @@ async def _main() -> None:
     settings = Settings.from_environment(os.environ)
     start_logging(settings)
     async with open_platform(settings) as platform:
+        spare_what_stays()
         await run_worker(platform)
 
 

@@ -13,6 +13,7 @@ from towline.actions.first_keys import ensure_bootstrap_key
 from towline.actions.key_check import ensure_key_matches
 from towline.actions.platform import Platform
 from towline.config import Settings
+from towline.infra.collection import spare_what_stays
 from towline.web.app import create_app
 from towline.wiring import open_platform, start_logging
 
@@ -33,6 +34,7 @@ async def _main() -> None:
     start_logging(settings)
     async with open_platform(settings, pool_size=8) as platform:
         server = make_server(platform)
+        spare_what_stays()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await serve(platform, server)
