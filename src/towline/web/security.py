@@ -19,11 +19,11 @@ from towline.errors import TowlineError, Unauthenticated
 from towline.models.second_factors import Passkey
 from towline.web.auth import find_caller
 from towline.web.deps import get_platform
+from towline.web.entrance import SCRIPT_PATH
 from towline.web.forms import error_page, redirect
 from towline.web.operations import OperationRouter
 from towline.web.pages import page
 
-SCRIPT_PATH: Final = "/_towline/account.js"
 PAGE_PATH: Final = "/account/security"
 _SIGN_IN: Final = f"/sign-in?next={PAGE_PATH}"
 _SCRIPT: Final = Path(__file__).with_name("static") / "account.js"
@@ -48,14 +48,14 @@ async def show_security(request: Request) -> Response:
         codes_left = await count_recovery_codes(work.session, user_id)
     body = (
         f"<p>You are signed in as <strong>{escape(credential.caller.email)}</strong>.</p>"
-        + _proof_note(credential)
-        + '<p role="alert" data-problem></p>'
+        '<p role="alert" class="problem" data-problem></p>'
+        + _proof(credential)
         + _codes_place()
         + f"<section><h2>Passkeys</h2>{''.join(_passkey(row) for row in passkeys)}{_ADD_PASSKEY}</section>"
         + f"<section><h2>Authenticator app</h2>{_totp(totp_since)}</section>"
         + (_recovery(codes_left) if passkeys or totp_since else "")
     )
-    return page(title="Security of your account", body=body, status=200, headers={}, script=SCRIPT_PATH)
+    return page(title="Security of your account", body=body, status=200, headers={}, has_form=True, script=SCRIPT_PATH)
 
 
 async def get_script(request: Request) -> Response:
@@ -73,12 +73,25 @@ def _read_script() -> tuple[bytes, str]:
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-def _proof_note(credential: Credential) -> str:
+def _proof(credential: Credential) -> str:
+    """Ways to prove again who one is, when that is needed before anything can be changed."""
     try:
         check_recent_proof(credential)
     except TowlineError:
-        return f'<p>To change anything here, <a href="{_SIGN_IN}">sign in again</a>: it has been a while.</p>'
+        return _PROVE_AGAIN
     return ""
+
+
+_PROVE_AGAIN: Final = (
+    "<section><h2>Is it still you?</h2><p>To change anything here, prove it again: by your password, by a passkey, or "
+    "by signing out and in again.</p>"
+    '<form data-action="confirm-password"><p><label>Password '
+    '<input name="password" type="password" autocomplete="current-password" required></label> '
+    '<button type="submit">Confirm</button></p></form>'
+    f'<p><button type="button" data-action="sign-in-by-passkey" data-next="{PAGE_PATH}" data-needs-passkeys hidden>'
+    "Use a passkey</button></p>"
+    '<form method="post" action="/sign-out"><p><button type="submit">Sign out</button></p></form></section>'
+)
 
 
 def _codes_place() -> str:
@@ -103,7 +116,7 @@ def _passkey(row: Passkey) -> str:
 
 
 _ADD_PASSKEY: Final = (
-    '<form data-action="add-passkey" data-needs-passkeys><p><label>Name of a new passkey '
+    '<form data-action="add-passkey" data-needs-passkeys hidden><p><label>Name of a new passkey '
     '<input name="name" placeholder="Laptop" maxlength="100"></label> '
     '<button type="submit">Add a passkey</button></p></form>'
 )

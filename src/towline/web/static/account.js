@@ -81,7 +81,11 @@ export async function signInByPasskey(ticket = "") {
 const ACTIONS = {
   async "sign-in-by-passkey"(element) {
     await signInByPasskey(element.dataset.ticket);
-    location.assign(element.dataset.next || "/account/security");
+    location.assign(element.dataset.next || "/sign-in");
+  },
+  async "confirm-password"(form) {
+    await call("POST", "/session/confirm", { password: new FormData(form).get("password") });
+    location.reload();
   },
   async "add-passkey"(form) {
     const begun = await call("POST", "/account/passkeys/begin");
