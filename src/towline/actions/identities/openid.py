@@ -59,7 +59,8 @@ class OpenIdProvider(Provider):
 
     def is_email_verified(self, claims: Mapping[str, Any]) -> bool:
         """Whether the provider vouches for the address; some write the truth as a text."""
-        return claims.get("email_verified") in {True, "true"}
+        value = claims.get("email_verified")
+        return value is True or value == "true"
 
 
 def _check_issuer(client: Client, endpoints: OpenIdEndpoints, answer: Mapping[str, str]) -> None:
