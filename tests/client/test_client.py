@@ -13,7 +13,7 @@ from towline.contract.deployments import DeploymentRollback, DeploymentTrigger, 
 from towline.contract.logs import LogEntry
 from towline.contract.projects import ProjectCreate, ProjectUpdate
 from towline.contract.services import ServiceCreate
-from towline.contract.variables import VariableQuery, VariablesSet, VariableValue
+from towline.contract.variables import VariableDeleteQuery, VariableQuery, VariablesSet, VariableValue
 from towline.errors import (
     BuildFailed,
     Conflict,
@@ -202,7 +202,7 @@ def test_secret_variables_come_back_without_value(client: TowlineClient) -> None
     client.variables.set("shop", VariablesSet(service="api", variables=values))
     shown = client.variables.list("shop", VariableQuery(service="api")).items
     assert [(variable.name, variable.value) for variable in shown] == [("MODE", "fast"), ("TOKEN", None)]
-    client.variables.delete("shop", "MODE", service="api")
+    client.variables.delete("shop", "MODE", VariableDeleteQuery(service="api"))
     assert len(client.variables.list("shop", VariableQuery(service="api")).items) == 1
 
 

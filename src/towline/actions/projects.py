@@ -24,7 +24,7 @@ from towline.models.services import Service, Variable, Workload
 from towline.names import new_id
 from towline.values import EnvironmentKind
 
-CHANGEABLE: Final = ("name", "description", "base_domain")
+CHANGEABLE: Final = ("name", "description", "base_domain", "takes_global_secrets")
 """What `update_project` takes."""
 
 
@@ -49,10 +49,10 @@ async def create_project(
     return project
 
 
-async def update_project(platform: Platform, work: Work, project: Project, changes: Mapping[str, str]) -> None:
+async def update_project(platform: Platform, work: Work, project: Project, changes: Mapping[str, str | bool]) -> None:
     """Change fields of CHANGEABLE; a new name or base domain gives its generated hosts new names."""
     if "name" in changes and changes["name"] != project.name:
-        await _check_name_is_free(work, changes["name"])
+        await _check_name_is_free(work, str(changes["name"]))
     moves = any(changes.get(field, getattr(project, field)) != getattr(project, field) for field in _IN_HOSTS)
     for field in CHANGEABLE:
         if field in changes:
@@ -133,6 +133,7 @@ def _with_view(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         Project.description,
         Project.owner_id,
         Project.base_domain,
+        Project.takes_global_secrets,
         ProjectCollaborator.role,
         count.label("service_count"),
         Project.created_at,

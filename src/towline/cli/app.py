@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from towline import __version__
 from towline.cli import (
     account,
+    audit,
     deploy,
     deployments,
     domains,
@@ -21,9 +22,10 @@ from towline.cli import (
     machine,
     projects,
     releases,
+    secrets,
     services,
     status,
-    variables,
+    variable_views,
 )
 from towline.cli.output import has_colours
 from towline.contract.faults import fault_text
@@ -50,7 +52,6 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "logout": account.logout,
     "config": account.config,
     "events": account.events,
-    "audit": account.audit,
 }
 _NOUNS: Final = (
     projects.projects,
@@ -58,10 +59,13 @@ _NOUNS: Final = (
     environments.environments,
     deployments.deployments,
     releases.releases,
-    variables.variables,
+    variable_views.variables,
     domains.domains,
     keys.keys,
     keys.registries,
+    audit.audit,
+    secrets.secrets,
+    secrets.webhooks,
 )
 
 

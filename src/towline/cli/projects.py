@@ -58,6 +58,12 @@ def show_project(name: Annotated[str | None, typer.Argument()] = None, *, as_jso
         session.output.model(project, _facts(project))
 
 
+_GlobalSecrets = Annotated[
+    bool | None,
+    typer.Option("--global-secrets/--no-global-secrets", help="Whether secrets set for everything reach it."),
+]
+
+
 @projects.command("update")
 def update_project(
     *,
@@ -65,10 +71,16 @@ def update_project(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="New name.")] = None,
     base_domain: _BaseDomain = None,
     description: _Description = None,
+    global_secrets: _GlobalSecrets = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a project."""
-    given = {"name": name, "base_domain": base_domain, "description": description}
+    given = {
+        "name": name,
+        "base_domain": base_domain,
+        "description": description,
+        "takes_global_secrets": global_secrets,
+    }
     change = ProjectUpdate.model_validate({key: value for key, value in given.items() if value is not None})
     with open_session(as_json=as_json) as session:
         changed = session.client.projects.update(session.project(project), change)

@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from towline.client.audit import Audit
 from towline.client.connection import Connection
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
@@ -10,9 +11,10 @@ from towline.client.events import Events
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
+from towline.client.secrets import Secrets, WebhookSecrets
 from towline.client.services import Services
 from towline.client.uploads import Uploads
-from towline.client.variables import Variables
+from towline.client.variables import GlobalVariables, Variables
 from towline.client.waiting import OnChange, OnLog, wait_for_deployment
 from towline.contract.deployments import Deployment
 
@@ -33,9 +35,13 @@ class TowlineClient:
         self.releases = Releases(self.connection)
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
+        self.global_variables = GlobalVariables(self.connection)
         self.routes = Routes(self.connection)
         self.keys = Keys(self.connection)
         self.registries = Registries(self.connection)
+        self.audit = Audit(self.connection)
+        self.secrets = Secrets(self.connection)
+        self.webhook_secrets = WebhookSecrets(self.connection)
         self.events = Events(self.connection)
         self.instance = Instance(self.connection)
 

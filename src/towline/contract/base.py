@@ -141,6 +141,9 @@ ShortText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_ch
 LongText = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_checked_text)]
 """Up to 65,536 characters without NUL."""
 
+VariableText = Annotated[str, StringConstraints(max_length=262_144), AfterValidator(_checked_text)]
+"""Up to 262,144 characters without NUL."""
+
 Argument = Annotated[str, StringConstraints(max_length=8192), AfterValidator(_checked_text)]
 """One argument of a command, up to 8,192 characters without NUL."""
 

@@ -25,6 +25,9 @@ class ProjectUpdate(Model):
     name: Slug | None = Field(default=None, description="New name. Generated hosts follow it; null leaves it.")
     description: ShortText | None = Field(default=None, description="New line about it.")
     base_domain: Host | None = Field(default=None, description="New base domain; null means the instance's.")
+    takes_global_secrets: bool | None = Field(
+        default=None, strict=True, description="Whether secrets set for everything reach it; null leaves it."
+    )
 
 
 class Project(Model):
@@ -35,6 +38,7 @@ class Project(Model):
     description: str = Field(default="", description="One line about it.")
     owner_id: str = Field(description="Id of the user who owns it.")
     base_domain: str = Field(description="Domain of its generated hosts.", examples=["example.com"])
+    takes_global_secrets: bool = Field(default=False, description="Whether secrets set for everything reach it.")
     role: str = Field(
         description="The caller's role: owner, admin, developer or viewer (`owner` for administrators).",
         examples=["owner"],

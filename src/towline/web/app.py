@@ -36,6 +36,7 @@ from towline.web import (
     providers,
     registries,
     releases,
+    sealing,
     second_factors,
     security,
     services,
@@ -45,7 +46,9 @@ from towline.web import (
     status,
     uploads,
     users,
+    variable_views,
     variables,
+    webhook_secrets,
 )
 from towline.web.auth import UseNotes
 from towline.web.metrics import CountRequests, RequestCounts
@@ -67,6 +70,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     factor_sign_in.router,
     security.router,
     environments.router,
+    variable_views.router,
     variables.router,
     services.router,
     domains.router,
@@ -76,6 +80,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     registries.router,
     audit.router,
+    webhook_secrets.router,
+    sealing.router,
     deployments.router,
     status.router,
     releases.router,

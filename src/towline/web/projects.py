@@ -49,9 +49,11 @@ async def get(call: Call) -> Project:
 async def update(call: Call, body: ProjectUpdate) -> Project:
     """Change a project; fields left out stay as they are."""
     changes = body.model_dump(exclude_unset=True)
-    if changes.get("name", "") is None:
-        del changes["name"]
-    await update_project(call.platform, call.work, call.project, {name: text or "" for name, text in changes.items()})
+    for name in ("name", "takes_global_secrets"):
+        if changes.get(name, "") is None:
+            del changes[name]
+    wanted = {name: "" if value is None else value for name, value in changes.items()}
+    await update_project(call.platform, call.work, call.project, wanted)
     call.note(call.project.id, **changes)
     return await _show(call)
 
