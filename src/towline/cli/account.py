@@ -1,4 +1,4 @@
-"""`towline login | logout | config | open | audit | events`: the server, and what happens on it."""
+"""`towline login | logout | config | open | events`: the server, and what happens on it."""
 
 import os
 import sys
@@ -12,11 +12,10 @@ from towline import __version__
 from towline.cli.credentials import delete_credentials, find_credentials, store_credentials
 from towline.cli.keys import read_secret
 from towline.cli.link import find_link
-from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, ServiceOption, TargetArgument
+from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.output import Output
 from towline.cli.session import open_session
 from towline.client import TowlineClient
-from towline.contract.audit import AuditQuery
 from towline.errors import NotFound, TowlineError
 
 
@@ -95,23 +94,6 @@ def open_page(
         session.output.say(status.urls[0])
         if not print_only and not as_json and sys.stdout.isatty():
             webbrowser.open(status.urls[0])
-
-
-def audit(*, project: ProjectOption = None, limit: Limit = 50, as_json: AsJson = False) -> None:
-    """List changes and refused attempts, newest first."""
-    with open_session(as_json=as_json) as session:
-        session.output.models(
-            session.client.instance.list_audit(AuditQuery(project=project, limit=limit)).items,
-            {
-                "when": lambda row: row.at,
-                "action": lambda row: row.action,
-                "outcome": lambda row: row.outcome,
-                "who": lambda row: row.actor_id,
-                "from": lambda row: row.address,
-                "object": lambda row: row.object_id,
-            },
-            nothing="Nothing yet.",
-        )
 
 
 def events(

@@ -8,7 +8,7 @@ import typer
 
 from towline.cli.options import AsJson, ProjectOption, Yes
 from towline.cli.session import open_session
-from towline.contract.keys import KeyCreate
+from towline.contract.keys import KeyCreate, KeyQuery
 from towline.contract.registries import RegistryCreate, RegistryQuery
 from towline.errors import InvalidInput
 
@@ -24,17 +24,28 @@ def list_keys_by_default(context: typer.Context, *, as_json: AsJson = False) -> 
 
 
 @keys.command("list")
-def list_keys(*, as_json: AsJson = False) -> None:
-    """List your API keys."""
+def list_keys(
+    *,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="ID", help="Those of this user (id or e-mail); for administrators.")
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Those of everybody; for administrators.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List API keys, your own unless you say whose."""
+    chosen = "*" if everybody else user
     with open_session(as_json=as_json) as session:
         session.output.models(
-            session.client.keys.list().items,
+            session.client.keys.list(KeyQuery(user=chosen, limit=200)).items,
             {
+                **({"user": lambda row: row.user_id} if chosen else {}),
                 "name": lambda row: row.name,
                 "key": lambda row: f"{row.prefix}…",
                 "scopes": lambda row: row.scopes,
                 "expires": lambda row: row.expires_at,
+                "valid in": lambda row: row.addresses or None,
                 "last used": lambda row: row.last_used_at,
+                "from": lambda row: row.last_used_address or None,
                 "id": lambda row: row.id,
             },
             nothing="No key.",
@@ -54,13 +65,19 @@ def create_key(
     days: Annotated[
         int | None, typer.Option("--days", metavar="N", min=1, max=3650, help="Days until it expires.")
     ] = None,
+    addresses: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="NETWORK", help="Network it may be used from; may be given several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create an API key; it is shown once."""
+    """Create an API key; it is shown once. It ends with the key you make it with."""
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     with open_session(as_json=as_json) as session:
         key = session.client.keys.create(
-            KeyCreate(name=name, project=project, scopes=scopes or ["*"], expires_at=expires_at)
+            KeyCreate(
+                name=name, project=project, scopes=scopes or ["*"], expires_at=expires_at, addresses=addresses or []
+            )
         )
         session.output.model(key, {"name": key.name, "id": key.id, "key": key.value})
         session.output.say("\nKeep it now; it is not shown again.")
@@ -68,9 +85,9 @@ def create_key(
 
 @keys.command("delete")
 def delete_key(key: Annotated[str, typer.Argument(metavar="ID")], *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Revoke an API key."""
+    """Revoke an API key, and with it all keys it made; administrators anybody's."""
     with open_session(as_json=as_json) as session:
-        session.confirm(f"Revoke key {key}?", yes=yes)
+        session.confirm(f"Revoke key {key} and all keys it made?", yes=yes)
         session.client.keys.delete(key)
         session.output.say(f"Revoked key {key}.")
 

@@ -1,22 +1,20 @@
-"""Calls about the installation: who is calling, API keys, registries, the audit log."""
+"""Calls about the installation: who is calling, API keys, registries."""
 
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account
-from towline.contract.audit import AuditList, AuditQuery
-from towline.contract.base import PageQuery
-from towline.contract.keys import KeyCreate, KeyList, NewKey
+from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
 from towline.contract.platform import Platform
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 
 class Keys:
-    """The caller's API keys."""
+    """API keys."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def list(self, query: PageQuery | None = None) -> KeyList:
-        """One page of keys, newest first."""
+    def list(self, query: KeyQuery | None = None) -> KeyList:
+        """One page of keys, newest first: your own, or (for administrators) those of others."""
         return self._connection.send(Call("keys.list", query=query), KeyList)
 
     def create(self, key: KeyCreate) -> NewKey:
@@ -24,7 +22,7 @@ class Keys:
         return self._connection.send(Call("keys.create", body=key), NewKey)
 
     def delete(self, key: str) -> None:
-        """Revoke a key."""
+        """Revoke a key, and with it all keys it made."""
         self._connection.run(Call("keys.delete", {"key": key}))
 
 
@@ -60,7 +58,3 @@ class Instance:
     def get_account(self) -> Account:
         """Who is calling."""
         return self._connection.send(Call("account.get"), Account)
-
-    def list_audit(self, query: AuditQuery | None = None) -> AuditList:
-        """One page of the audit log, newest first."""
-        return self._connection.send(Call("audit.list", query=query), AuditList)
