@@ -23,7 +23,19 @@ _PROBLEMS: Final = {
     "409": "The wanted change contradicts what is there.",
     "413": "The body is too large.",
     "422": "The request cannot be accepted; `errors` names the fields.",
+    "429": "It was tried too often; `Retry-After` says when to try again.",
     "503": "A part Towline needs does not answer; try again.",
+}
+
+_SECURITY: Final = {
+    "token": {"type": "http", "scheme": "bearer", "description": "An API key, `twl_…`, or a session, `tws_…`."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "towline_session",
+        "description": "A session kept by a browser (`__Host-towline_session` over HTTPS). What changes something must "
+        "come from a page of Towline's own, by `Sec-Fetch-Site` or `Origin`.",
+    },
 }
 
 
@@ -44,11 +56,11 @@ def build_openapi() -> dict[str, Any]:
             f"`{IDEMPOTENCY_HEADER}`; errors are `{PROBLEM_MEDIA_TYPE}`; unknown fields are refused. Events come over "
             f"the WebSocket `{API_PREFIX}/ws`.",
         },
-        "security": [{"key": []}],
+        "security": [{"token": []}, {"cookie": []}],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(definitions.items())),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `twl_…`."}},
+            "securitySchemes": _SECURITY,
             "responses": {f"Problem{status}": _problem(text) for status, text in _PROBLEMS.items()},
         },
     }
@@ -75,6 +87,8 @@ def _operation(operation: Operation, schemas: _Schemas, definitions: dict[str, A
         "parameters": list(_parameters(operation, schemas, definitions)),
         "responses": _responses(operation, schemas),
     }
+    if operation.permission == "anyone":
+        described["security"] = []
     body = _request_body(operation, schemas)
     return {**described, "requestBody": body} if body else described
 
