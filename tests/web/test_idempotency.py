@@ -3,12 +3,12 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from tests.web.door import Door
 
 from towline.models.base import utc_now
 from towline.models.history import IdempotentAnswer
-from towline.models.projects import Project
+from towline.models.projects import Project, ProjectCollaborator
 
 _KEY = {"Idempotency-Key": "one"}
 
@@ -84,3 +84,45 @@ async def test_a_key_of_odd_characters_is_refused(door: Door) -> None:
     headers = {"Idempotency-Key": "x" * 129}
     answer = await ann.call("POST", "/projects", json={"name": "shop"}, headers=headers)
     assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
+
+
+async def test_who_has_lost_the_right_does_not_get_the_answer_again(door: Door) -> None:
+    ann = await door.add_person()
+    project = await ann.post("/projects", {"name": "shop"})
+    await ann.post("/projects/shop/services", {"name": "api", "source": {"type": "custom"}})
+    admin = await door.add_member(project["id"], "admin")
+    image = {"project": "shop", "service": "api", "image": "app:1"}
+    sent = (
+        ("POST", "/projects/shop/services/api/webhook-secrets", {}),
+        ("POST", "/deployments", image),
+        ("DELETE", "/projects/shop/services/api", None),
+    )
+    headers = [{"Idempotency-Key": f"key-{number}"} for number in range(len(sent))]
+
+    async def send_all() -> list[int]:
+        calls = [
+            admin.call(method, path, json=body, headers=key)
+            for (method, path, body), key in zip(sent, headers, strict=True)
+        ]
+        return [(await call).status_code for call in calls]
+
+    async def set_role(role: str | None) -> None:
+        of_admin = ProjectCollaborator.user_id == admin.user_id
+        async with door.platform.database.transaction() as work:
+            change = delete(ProjectCollaborator) if role is None else update(ProjectCollaborator).values(role=role)
+            await work.session.execute(change.where(of_admin))
+
+    first = await send_all()
+    assert first == [201, 202, 204]
+    assert await send_all() == first
+    await set_role("viewer")
+    assert await send_all() == [403, 403, 403]
+    await set_role(None)
+    assert await send_all() == [404, 404, 404]
+
+
+async def test_a_key_that_may_do_less_than_another_of_its_user_does_not_get_that_ones_answer(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"}, headers=_KEY)
+    narrow = await door.add_key(ann.user_id, scopes=["view_projects"])
+    assert (await narrow.call("POST", "/projects", json={"name": "shop"}, headers=_KEY)).status_code == 403

@@ -18,10 +18,12 @@ ANSWERS_KEPT: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered: status and body."""
+    """What was answered: status and body; and the permission it took, in which project (empty: none, or in all)."""
 
     status: int
     body: bytes
+    permission: str = ""
+    project_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ async def claim_key(platform: Platform, work: Work, claim: Claim) -> Answer | No
         "caller_id": claim.caller_id,
         "key": claim.key,
         "request_hash": claim.request_hash,
+        "permission": "",
+        "project_id": "",
         "status": None,
         "body": b"",
         "created_at": utc_now(),
@@ -64,7 +68,8 @@ async def claim_key(platform: Platform, work: Work, claim: Claim) -> Answer | No
         raise Conflict(
             "This Idempotency-Key was already used for another request.", hint="Use a new key for each new request."
         )
-    return Answer(kept.status, platform.secrets.open(kept.body, context=claim.context))
+    body = platform.secrets.open(kept.body, context=claim.context)
+    return Answer(kept.status, body, kept.permission, kept.project_id)
 
 
 async def keep_answer(platform: Platform, work: Work, claim: Claim, answer: Answer) -> None:
@@ -73,6 +78,6 @@ async def keep_answer(platform: Platform, work: Work, claim: Claim, answer: Answ
     await work.session.execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.caller_id == claim.caller_id, IdempotentAnswer.key == claim.key)
-        .values(status=answer.status, body=sealed)
+        .values(status=answer.status, body=sealed, permission=answer.permission, project_id=answer.project_id)
         .execution_options(synchronize_session=False)
     )

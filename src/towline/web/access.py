@@ -2,7 +2,8 @@
 
 from sqlalchemy import select
 
-from towline.actions.access import INSTANCE_PERMISSIONS, Permission
+from towline.actions.access import INSTANCE_PERMISSIONS, Permission, check, permitted_projects
+from towline.actions.granting import find_role
 from towline.actions.services import get_service, read_service
 from towline.errors import NotFound
 from towline.models.deployments import Deployment
@@ -42,6 +43,20 @@ async def admit_alone(call: Call) -> None:
             await admit(call)
         call.open_work = None
     check_admitted(call)
+
+
+async def admit_again(call: Call, *, permission: str, project_id: str) -> None:
+    """Return when the caller still has the permission that an earlier request like this one needed.
+
+    Its project may be gone since, by that very request; so the role in it counts, and not whether it can be found.
+    """
+    if project_id:
+        role = await find_role(call.session, project_id, call.caller.user_id)
+        check(call.caller, Permission(permission), role=role, project_id=project_id)
+    elif permission in INSTANCE_PERMISSIONS:
+        check(call.caller, Permission(permission), role=None)
+    elif permission:
+        permitted_projects(call.caller, Permission(permission))
 
 
 def check_admitted(call: Call) -> None:

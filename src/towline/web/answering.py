@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from towline.actions.audit import record
+from towline.actions.audit_changes import Changes, collect_changes
 from towline.contract.base import Model
 from towline.contract.operations import JSON_MEDIA_TYPE, Operation
 from towline.errors import TowlineError, Unauthenticated
@@ -75,6 +76,7 @@ async def _work(mounted: Mounted, call: Call) -> Response:
     async with call.platform.database.transaction() as work:
         call.open_work = work
         await _bound_waits(work, mounted.operation)
+        changes = collect_changes(work.session) if mounted.operation.is_write else None
         replay = None if claim is None else await find_replay(call, claim)
         if replay is not None:
             return replay
@@ -82,8 +84,8 @@ async def _work(mounted: Mounted, call: Call) -> Response:
         arguments = parse_arguments(call.request, mounted.operation, body)
         response = as_response(mounted.operation, await mounted.endpoint(call, **arguments))
         check_admitted(call)
-        if mounted.operation.is_write:
-            _record_change(call, work)
+        if changes is not None:
+            await _record_change(call, work, changes)
         if claim is not None:
             await keep(call, claim, response)
     return response
@@ -116,10 +118,21 @@ async def _bound_waits(work: Work, operation: Operation) -> None:
         await work.session.execute(_SET_LOCK_WAIT)
 
 
-def _record_change(call: Call, work: Work) -> None:
+async def _record_change(call: Call, work: Work, changes: Changes) -> None:
+    await work.session.flush()
     project_id = call.found_project.id if call.found_project is not None else ""
     object_id = call.object_id or _object_of(call) or project_id
-    record(work, call.caller, call.operation.id, project_id=project_id, object_id=object_id, detail=call.detail)
+    before, after = changes.told(object_id)
+    record(
+        work,
+        call.caller,
+        call.operation.id,
+        project_id=project_id,
+        object_id=object_id,
+        detail=call.detail,
+        before=before,
+        after=after,
+    )
 
 
 def _object_of(call: Call) -> str:

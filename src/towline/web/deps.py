@@ -54,6 +54,9 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict[str, str])
     asked_project: str = ""
     is_checked: bool = False
+    granted: tuple[str, str] = ("", "")
+    """The permission that was checked last, and the project it is of; empty for all, or where none was needed."""
+
     object_id: str = ""
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
     open_work: Work | None = None
@@ -105,25 +108,26 @@ class Call:
         """A project named in query or body where the caller has the operation's permission (or the one given)."""
         wanted = permission or self.permission
         self.asked_project = reference
-        return self._let_in(await get_project(self.session, self.caller, reference, permission=wanted))
+        return self._let_in(await get_project(self.session, self.caller, reference, permission=wanted), wanted)
 
     async def read_project(self, reference: str) -> Project:
         """The same for the operation's permission, without a transaction."""
         self.asked_project = reference
         database = self.platform.database
-        return self._let_in(await read_project(database, self.caller, reference, permission=self.permission))
+        project = await read_project(database, self.caller, reference, permission=self.permission)
+        return self._let_in(project, self.permission)
 
     def require(self, permission: Permission) -> None:
         """Return when the caller has a permission of the whole instance; Forbidden otherwise."""
         if permission not in INSTANCE_PERMISSIONS:
             raise ValueError(f"{permission} is not a permission of the instance")
         check(self.caller, permission, role=None)
-        self.is_checked = True
+        self.is_checked, self.granted = True, (permission.value, "")
 
     def permitted_projects(self) -> ColumnElement[bool]:
         """The condition that limits a query on projects to those where the caller has the operation's permission."""
         condition = permitted_projects(self.caller, self.permission)
-        self.is_checked = True
+        self.is_checked, self.granted = True, (self.permission.value, "")
         return condition
 
     def note(self, object_id: str, **detail: Any) -> None:
@@ -131,8 +135,8 @@ class Call:
         self.object_id = object_id
         self.detail.update(detail)
 
-    def _let_in(self, project: Project) -> Project:
-        self.is_checked = True
+    def _let_in(self, project: Project, permission: Permission) -> Project:
+        self.is_checked, self.granted = True, (permission.value, project.id)
         self.found_project = project
         return project
 
