@@ -18,7 +18,7 @@ from tests.client.stub_state import API_KEY, NOW, StubState
 from tests.conftest import wait_until
 
 from towline.contract.base import API_PREFIX
-from towline.contract.events import Event, EventDetail, Subscribe, Subscribed
+from towline.contract.events import Event, EventDetail, Refused, Subscribe, Subscribed
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogPage
 from towline.contract.operations import IDEMPOTENCY_HEADER, Operation
 from towline.contract.problems import PROBLEM_MEDIA_TYPE, FieldProblem, Problem
@@ -36,15 +36,15 @@ def make_app(state: StubState) -> Starlette:
     ]
 
     async def follow_events(socket: WebSocket) -> None:
-        await _follow_events(socket)
+        await _follow_events(state, socket)
 
     return Starlette(routes=[*routes, WebSocketRoute(f"{API_PREFIX}/ws", follow_events)])
 
 
 @contextmanager
-def serve(state: StubState) -> Generator[str]:
-    """The stub on a free port of this machine; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def serve(state: StubState, *, port: int = 0) -> Generator[str]:
+    """The stub on a port of this machine, a free one unless told; yields its address."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         config = uvicorn.Config(make_app(state), log_level="error", lifespan="off", ws="websockets-sansio")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -136,12 +136,18 @@ class InvalidInputCut(Exception):
     """Stands for a connection that breaks in the middle of an upload."""
 
 
-async def _follow_events(socket: WebSocket) -> None:
+async def _follow_events(state: StubState, socket: WebSocket) -> None:
     if socket.headers.get("authorization") != f"Bearer {API_KEY}":
         await socket.close()
         return
     await socket.accept()
     call = Subscribe.model_validate_json(await socket.receive_text())
+    if state.refusals_before_events:
+        state.refusals_before_events -= 1
+        refused = Refused(rooms=call.rooms, code="unavailable", message="PostgreSQL does not answer.", hint="")
+        await socket.send_text(refused.model_dump_json())
+        await socket.close()
+        return
     await socket.send_text(Subscribed(rooms=call.rooms, sequence=4).model_dump_json())
     first = (call.since or 4) + 1
     for sequence in range(first, first + 2):

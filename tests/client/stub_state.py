@@ -34,6 +34,7 @@ class StubState:
     cut_log_after: int | None = None
     cut_upload_after: int | None = None
     failures_before_answer: int = 0
+    refusals_before_events: int = 0
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     services: dict[tuple[str, str], Service] = field(default_factory=dict[tuple[str, str], Service])
     statuses: dict[tuple[str, str], ServiceStatus] = field(default_factory=dict[tuple[str, str], ServiceStatus])

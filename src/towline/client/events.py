@@ -32,8 +32,8 @@ class Events:
     def follow(self, rooms: Sequence[str], *, since: int | None = None) -> Iterator[Event]:
         """Events of the rooms as they happen, each once and in order, for ever.
 
-        Resumes by itself, also within a log; raises the refusal of a room, or Unavailable after several tries in a row
-        without success.
+        Resumes by itself, also within a log and while the server is started anew; raises the refusal of a room, or
+        Unavailable after about 15 s of tries without success.
         """
         failures = 0
         told: dict[str, int] = {}
@@ -48,9 +48,10 @@ class Events:
                         yield message
                     elif since is None:
                         since = message.sequence
-            except (OSError, WebSocketException) as error:
+            except (OSError, WebSocketException, Unavailable) as error:
                 if failures >= _MOST_FAILURES:
-                    raise Unavailable(f"Events of {self._connection.base_url} cannot be followed: {error}.") from error
+                    reason = str(error).rstrip(".")
+                    raise Unavailable(f"Events of {self._connection.base_url} cannot be followed: {reason}.") from error
             failures += 1
             time.sleep(min(0.1 * 2**failures, _LONGEST_PAUSE))
 
