@@ -1,7 +1,9 @@
 """Variables arrive exactly; secrets stay secret wherever they could be seen."""
 
 import json
+from hashlib import md5
 
+import httpx2
 import pytest
 from tests.e2e.parts import (
     app,
@@ -28,7 +30,7 @@ HOSTILE = {
     "SPACES": "  around  ",
     "EMPTY": "",
     "EQUALS": "a=b=c",
-    "BIG": "0123456789abcdef" * 4096,
+    "BIG": "0123456789abcdef" * 8000,
 }
 
 
@@ -122,3 +124,34 @@ def test_a_crash_does_not_tell_a_secret(towline: RunningTowline, project: str) -
     log = log_of(towline, deployment.id)
     assert "cannot use" in log
     assert SECRET not in log
+
+
+def test_references_are_resolved_and_files_are_there_when_the_program_starts(
+    towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project, "api")
+    towline.create_service(project)
+    token = VariableValue(name="TOKEN", value=SECRET, is_secret=True)
+    towline.client.variables.set(project, VariablesSet(service="api", variables=[token]))
+    long = "".join(f"{number} $x '\"\n" for number in range(20_000))
+    values = [
+        VariableValue(name="API", value="${{ services.api.internal_url }}/v1 ${{ services.api.url }}"),
+        VariableValue(name="COPY", value="<${{ services.api.variables.TOKEN }}>", mount_path="/run/new/token"),
+        VariableValue(name="LONG", value=long, mount_path="/etc/long.txt"),
+    ]
+    towline.client.variables.set(project, VariablesSet(service="web", variables=values))
+    program = "cat /run/new/token; exec httpd -f -p 8080 -h /run/new"
+    deployment = succeeded(towline.deploy_files(project, command_app(program)))
+    container = containers_of(project)[0]
+    internal, public = environment_of(container)["API"].split()
+    assert internal == "http://api.internal/v1"
+    assert httpx2.URL(public).host.startswith("api-")
+    assert "COPY" not in environment_of(container)
+    assert run_inside(container, "cat", "/run/new/token") == f"<{SECRET}>"
+    assert run_inside(container, "md5sum", "/etc/long.txt").split()[0] == md5(long.encode()).hexdigest()
+    assert run_inside(container, "stat", "-c", "%a", "/run/new/token", "/run/new", "/etc").split() == [
+        "444",
+        "755",
+        "755",
+    ]
+    assert SECRET not in log_of(towline, deployment.id) + towline.command("logs", f"{project}/web").stdout

@@ -7,11 +7,16 @@ from typing import Any, Final
 import orjson
 
 from towline.actions.platform import Platform
+from towline.errors import InvalidInput
 from towline.models.services import Variable
 from towline.values import EnvironmentKind
 
 LEVELS: Final = ("global", "project", "service", "preview")
 """Merge order of the founding document: a later level hides an earlier one."""
+
+
+LONGEST_IN_ENVIRONMENT: Final = 131_071
+"""Most bytes of `NAME=value`: Linux starts no program with a longer entry (MAX_ARG_STRLEN less the final NUL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,17 @@ def merge(levels: Mapping[str, Sequence[EffectiveVariable]]) -> dict[str, Effect
 def variable_context(variable: Variable) -> str:
     """What a variable's sealed value is bound to: moved to another place it does not open."""
     return f"variable:{variable.id}"
+
+
+def check_size(name: str, value: str) -> None:
+    """Return when an environment can hold the variable; InvalidInput with what to do otherwise."""
+    size = len(name.encode()) + 1 + len(value.encode())
+    if size > LONGEST_IN_ENVIRONMENT:
+        raise InvalidInput(
+            f"{name} is {size} bytes long; Linux takes {LONGEST_IN_ENVIRONMENT} of one variable.",
+            hint="Give it a `mount_path` to have it as a file.",
+            field="variables",
+        )
 
 
 def release_context(release_id: str) -> str:

@@ -10,8 +10,8 @@ from towline.errors import InvalidInput
 ESCAPED: Final = "$${{"
 """Stands for a literal `${{`."""
 
-MOST_CHARACTERS: Final = 131_072
-"""Longest value once its references are replaced; the kernel takes no longer one."""
+MOST_CHARACTERS: Final = 262_144
+"""Longest value once its references are replaced."""
 
 _DEEPEST: Final = 50
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from towline.actions.configuration.references import Reference, Value, find_references, resolve
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route, internal_host, route_url
-from towline.actions.variables import LEVELS, EffectiveVariable, applies, merge, variable_context
+from towline.actions.variables import LEVELS, EffectiveVariable, applies, check_size, merge, variable_context
 from towline.actions.workloads import lock_workload
 from towline.errors import InvalidInput
 from towline.infra.database import Work
@@ -55,10 +55,12 @@ async def resolve_variables(platform: Platform, work: Work, target: Target) -> d
         return _get_fact(facts, reference, target)
 
     resolved = resolve(target.service.name, variables=texts, get_fact=get_fact)
-    return {
+    effective = {
         name: replace(variable, value=resolved[name].text, is_secret=resolved[name].is_secret)
         for name, variable in own.items()
     }
+    _check(effective)
+    return effective
 
 
 async def merge_variables(
@@ -74,6 +76,17 @@ async def merge_variables(
         if applies(row, target.kind) and _is_taken(row, target.project):
             (own[row.service_id] if row.service_id else shared[row.level]).append(_open(platform, row))
     return {id_: merge({**shared, "service": variables}) for id_, variables in own.items()}
+
+
+def _check(effective: Mapping[str, EffectiveVariable]) -> None:
+    files: dict[str, str] = {}
+    for name, variable in effective.items():
+        if not variable.mount_path:
+            check_size(name, variable.value)
+        elif other := files.get(variable.mount_path):
+            raise InvalidInput(f"{other} and {name} are both mounted at {variable.mount_path}.", field="variables")
+        else:
+            files[variable.mount_path] = name
 
 
 def _reaches(target: Target, service_ids: set[str]) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from towline.actions.configuration.places import GLOBAL, Place
 from towline.actions.configuration.references import find_references
 from towline.actions.events import emit
 from towline.actions.platform import Platform
-from towline.actions.variables import LEVELS, applies, variable_context
+from towline.actions.variables import LEVELS, applies, check_size, variable_context
 from towline.errors import InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -23,9 +23,6 @@ from towline.values import EnvironmentKind
 
 MOST_VARIABLES: Final = 500
 """How many variables a place may have of its own."""
-
-LONGEST_IN_ENVIRONMENT: Final = 131_071
-"""Most bytes of `NAME=value`: Linux starts no program with a longer entry (MAX_ARG_STRLEN less the final NUL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +143,8 @@ def _check(wanted: Sequence[WantedVariable]) -> None:
         raise InvalidInput(f"The variable {twice} is there twice.", field="variables")
     for variable in wanted:
         find_references(variable.value, place=variable.name)
-        size = len(variable.name.encode()) + 1 + len(variable.value.encode())
-        if not variable.mount_path and size > LONGEST_IN_ENVIRONMENT:
-            raise InvalidInput(
-                f"{variable.name} is {size} bytes long; Linux takes {LONGEST_IN_ENVIRONMENT} of one variable.",
-                hint="Give it a `mount_path` to have it as a file.",
-                field="variables",
-            )
+        if not variable.mount_path:
+            check_size(variable.name, variable.value)
 
 
 async def _lock_rows(work: Work, place: Place) -> dict[str, Variable]:
