@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.access import Caller, Permission, check
@@ -139,6 +139,41 @@ async def get_offer(session: AsyncSession, token: str) -> Offer:
         raise NotFound(
             "This invitation was used, revoked, or is too old.", hint="Ask whoever invited you for a new one."
         )
+    return await _get_offer(session, invitation)
+
+
+async def has_open_invitation(session: AsyncSession, email: str) -> bool:
+    """Whether somebody invited an address (in lower case), and it was not accepted, revoked or left too long."""
+    return await session.scalar(_open_invitations(email).with_only_columns(Invitation.id).limit(1)) is not None
+
+
+async def accept_by_address(platform: Platform, work: Work, user: User) -> Sequence[Accepted]:
+    """Let a user have all that is offered to their address, of which they must have proved that it is theirs.
+
+    What its inviter may not offer any more stays open.
+    """
+    query = _open_invitations(user.email).order_by(Invitation.id).with_for_update()
+    invitations = (await work.session.scalars(query.execution_options(populate_existing=True))).all()
+    accepted: list[Accepted] = []
+    for invitation in invitations:
+        try:
+            offer = await _get_offer(work.session, invitation)
+        except (Forbidden, NotFound):
+            continue
+        accepted.append(await _accept(platform, work, offer, user))
+    return accepted
+
+
+def _open_invitations(email: str) -> Select[Invitation]:
+    return select(Invitation).where(
+        Invitation.email == email,
+        Invitation.accepted_at.is_(None),
+        Invitation.revoked_at.is_(None),
+        Invitation.expires_at > utc_now(),
+    )
+
+
+async def _get_offer(session: AsyncSession, invitation: Invitation) -> Offer:
     if invitation.project_id is not None:
         await lock_project(session, invitation.project_id)
     inviter = await session.get_one(User, invitation.invited_by, with_for_update={"read": True})

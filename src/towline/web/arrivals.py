@@ -19,17 +19,18 @@ from towline.actions.identities.arriving import VALID_FOR, Arrival, Departure, a
 from towline.actions.identities.linking import find_or_add_user, offer_link
 from towline.actions.installation import platform_url
 from towline.actions.pacing import count_start
-from towline.actions.sign_in import SecondFactorNeeded, SignedIn, complete_first_factor
+from towline.actions.sign_in import complete_first_factor
 from towline.errors import Forbidden, TowlineError, Unauthenticated
 from towline.web.addresses import client_address
 from towline.web.auth import find_caller
 from towline.web.cookies import delete_cookie, read_cookie, set_cookie
 from towline.web.deps import get_platform
+from towline.web.entrance import go_on
 from towline.web.forms import error_page, read_query, redirect
 from towline.web.operations import OperationRouter
 from towline.web.pages import page
 from towline.web.problems import problem_of_database
-from towline.web.sessions import device_of, keep_session
+from towline.web.sessions import device_of
 
 router = OperationRouter()
 COOKIE: Final = "towline_sign_in"
@@ -122,12 +123,12 @@ async def finish(request: Request) -> Response:
 async def _sign_in(request: Request, arrival: Arrival) -> Response:
     platform, address = get_platform(request), client_address(request)
     async with platform.database.transaction() as work:
-        user = await find_or_add_user(work, arrival, address=address)
+        user = await find_or_add_user(platform, work, arrival, address=address)
         method = f"provider:{arrival.provider.name}"
         outcome = await complete_first_factor(
             platform, work, user, method=method, device=device_of(request), address=address
         )
-    return _go_on(request, outcome, next_path=arrival.next_path)
+    return await go_on(request, outcome, next_path=arrival.next_path)
 
 
 async def _offer(request: Request, arrival: Arrival) -> Response:
@@ -146,14 +147,6 @@ async def _offer(request: Request, arrival: Arrival) -> Response:
         '<p><a href="/account/identities">Do not link it</a></p>'
     )
     return page(title="Link an identity", body=body, status=200, headers={}, has_form=True)
-
-
-def _go_on(request: Request, outcome: SignedIn | SecondFactorNeeded, *, next_path: str) -> Response:
-    if isinstance(outcome, SecondFactorNeeded):
-        raise Unauthenticated("Your account needs a second factor.")
-    response = redirect(next_path or "/account/identities")
-    keep_session(request, response, outcome)
-    return response
 
 
 async def _note_refused(request: Request, error: TowlineError) -> None:

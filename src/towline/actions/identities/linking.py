@@ -17,7 +17,10 @@ from towline.actions.access import Caller
 from towline.actions.audit import record
 from towline.actions.identities.arriving import Arrival
 from towline.actions.identities.base import Profile
+from towline.actions.invitations import accept_by_address, has_open_invitation
+from towline.actions.platform import Platform
 from towline.actions.tickets import issue_ticket, use_ticket
+from towline.actions.users import create_user
 from towline.errors import Conflict, Forbidden, NotFound, SignInRefused
 from towline.infra.database import Work
 from towline.models.accounts import User
@@ -32,7 +35,7 @@ _LINK: Final = "identity_link"
 _ADDRESS: Final = re.compile(r"[!-?A-~]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
-async def find_or_add_user(work: Work, arrival: Arrival, *, address: str) -> User:
+async def find_or_add_user(platform: Platform, work: Work, arrival: Arrival, *, address: str) -> User:
     """The user that an arrival leads to, linked or added where that is allowed; SignInRefused otherwise.
 
     `address` is where the browser is, for the audit log.
@@ -50,7 +53,7 @@ async def find_or_add_user(work: Work, arrival: Arrival, *, address: str) -> Use
         )
     user = (await work.session.scalars(select(User).where(func.lower(User.email) == email))).one_or_none()
     if user is None:
-        user = await _sign_up(work, provider, profile, email=email, address=address)
+        user = await _sign_up(platform, work, arrival, email=email, address=address)
     elif not provider.is_trusted:
         raise SignInRefused(
             f"There is a user with this address already, whom {provider.title} is not linked with.",
@@ -128,16 +131,24 @@ def canonical_address(email: str) -> str:
     return lowered if _ADDRESS.fullmatch(lowered) else ""
 
 
-async def _sign_up(work: Work, provider: IdentityProvider, profile: Profile, *, email: str, address: str) -> User:
+async def _sign_up(platform: Platform, work: Work, arrival: Arrival, *, email: str, address: str) -> User:
+    """A new user, who accepts what their address was invited to if the provider's word on addresses is trusted."""
+    provider = arrival.provider
     domain = email.rpartition("@")[2]
     is_allowed = provider.allows_sign_up and (not provider.email_domains or domain in provider.email_domains)
-    if not is_allowed:
-        raise SignInRefused("There is no user with this address here.", hint="Ask an administrator for an invitation.")
-    user = User(id=new_id("usr"), created_at=utc_now(), email=email, name=profile.name)
-    work.session.add(user)
-    await work.session.flush()
+    is_invited = provider.is_trusted and await has_open_invitation(work.session, email)
+    refusal = SignInRefused("There is no user with this address here.", hint="Ask an administrator for an invitation.")
+    if not is_allowed and not is_invited:
+        raise refusal
+    user = await create_user(work, email=email, name=arrival.profile.name)
     caller = Caller(user.id, address=address, email=email)
     record(work, caller, "users.create", object_id=user.id, detail={"provider": provider.name, "email": email})
+    joined = await accept_by_address(platform, work, user) if is_invited else ()
+    if not is_allowed and not joined:
+        raise refusal
+    for accepted in joined:
+        project_id = accepted.project_id or ""
+        record(work, caller, "invitations.accept", project_id=project_id, object_id=user.id, detail={"email": email})
     return user
 
 
