@@ -17,6 +17,7 @@ from towline.contract.projects import Project, ProjectList
 from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
 from towline.contract.services import ServiceList
+from towline.contract.sessions import Renewed, Session, SessionList, SessionsEnded
 from towline.contract.status import HealthCheck, HealthCheckList, InstanceList, ServiceStatus
 from towline.contract.uploads import Upload
 from towline.contract.variables import VariableList
@@ -158,7 +159,27 @@ def _new_key(state: StubState, path: Path, query: Any, body: Any) -> NewKey:
 
 def _account(state: StubState, path: Path, query: Any, body: Any) -> Account:
     user = AccountUser(id="usr_1", name="Ann", email="ann@example.com", is_administrator=True)
-    return Account(user=user, permissions=["*"])
+    return Account(user=user, permissions=["*"], has_password=True)
+
+
+def _update_account(state: StubState, path: Path, query: Any, body: Any) -> Account:
+    account = _account(state, path, query, body)
+    change = body.model_dump(include={"name", "email"}, exclude_none=True)
+    return account.model_copy(update={"user": account.user.model_copy(update=change)})
+
+
+def _sessions(state: StubState, path: Path, query: Any, body: Any) -> SessionList:
+    session = Session(
+        id="ses_1",
+        method="password",
+        device="Firefox on Linux",
+        address="203.0.113.9",
+        is_current=True,
+        created_at=NOW,
+        last_used_at=NOW,
+        expires_at=NOW,
+    )
+    return SessionList(items=[session])
 
 
 def _audit(state: StubState, path: Path, query: Any, body: Any) -> AuditList:
@@ -217,6 +238,11 @@ ANSWERS: Final[dict[str, Answer]] = {
     "deployments.getStatus": lambda state, path, _query, _body: state.look_at(path["deployment"]),
     "deployments.cancel": _cancel,
     "account.get": _account,
+    "account.update": _update_account,
+    "account.changePassword": lambda _state, _path, _query, _body: Renewed(token="tws_" + "n" * 43),
+    "sessions.list": _sessions,
+    "sessions.delete": _nothing,
+    "sessions.deleteOthers": lambda _state, _path, _query, _body: SessionsEnded(ended=2),
     "keys.list": lambda _state, _path, _query, _body: KeyList(items=[]),
     "keys.create": _new_key,
     "keys.delete": _nothing,

@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from towline.client.account import Account, Sessions
 from towline.client.audit import Audit
 from towline.client.connection import Connection
 from towline.client.deployments import Deployments
@@ -37,6 +38,8 @@ class TowlineClient:
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)
         self.routes = Routes(self.connection)
+        self.account = Account(self.connection)
+        self.sessions = Sessions(self.connection)
         self.keys = Keys(self.connection)
         self.registries = Registries(self.connection)
         self.audit = Audit(self.connection)
