@@ -91,7 +91,7 @@ async def send_mail(server: SmtpServer, message: EmailMessage, *, timeout: float
     except TimeoutError as error:
         raise MailNotSent(f"The mail server {server} did not answer within {timeout:g} s.") from error
     except (library.SMTPException, OSError) as error:
-        raise MailNotSent(f"The mail server {server} cannot be used: {_one_line(str(error))}.") from error
+        raise MailNotSent(f"The mail server {server} cannot be used: {_one_line(str(error)).rstrip('.: ')}.") from error
     except ValueError as error:
         raise MailRefused(f"The mail cannot be sent to {message['To']}: {_one_line(str(error))}.") from error
 
