@@ -1,11 +1,12 @@
 """Claim, lease and fence: one worker at a time, nothing stuck, nothing twice."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
-from tests.stand_ins import World
+from tests.stand_ins import World, make_world
 
 from towline.actions.deployments.attempt import Attempt, claim_next, expire_dead_leases
 from towline.actions.deployments.pipeline import run_deployment
@@ -149,3 +150,20 @@ async def test_a_rollback_first_cancels_what_runs(world: World) -> None:
     assert (await world.get_deployment(claimed.id)).status == DeploymentStatus.SUPERSEDED
     assert rollback.release_id == first.release_id
     assert rollback.status == DeploymentStatus.SUCCESS
+
+
+async def test_projects_take_turns_and_none_gets_all_places(world: World) -> None:
+    settings = world.platform.settings.model_copy(update={"deploy_concurrency": 4})
+    platform = replace(world.platform, settings=settings)
+    busy = [await make_world(platform, name=f"busy{number}") for number in range(5)]
+    for other in busy[1:]:
+        await other.change_service(project_id=busy[0].project.id, name=other.project.name)
+    for one in busy:
+        await replace(one, project=busy[0].project, environment=busy[0].environment).request()
+    claims = [await claim_next(platform) for _ in range(5)]
+    assert [claim is not None for claim in claims] == [True, True, True, False, False]
+
+    late = await replace(world, platform=platform).request()
+    claim = await claim_next(platform)
+    assert claim is not None
+    assert claim.id == late.id

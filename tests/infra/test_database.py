@@ -1,5 +1,7 @@
 """The database: locks end with their connection, and lost connections are named."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -63,4 +65,22 @@ async def test_what_was_to_be_sent_is_not_sent_when_the_transaction_fails(postgr
         work.after_commit(send)
         assert sent == []
     assert sent == ["x"]
+    await database.close()
+
+
+async def test_transactions_in_each_other_s_way_may_be_tried_again(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    both_hold_one = asyncio.Barrier(2)
+
+    async def lock(first: int, second: int) -> None:
+        async with database.transaction() as work:
+            await work.session.execute(text(f"SELECT pg_advisory_xact_lock({first})"))
+            await both_hold_one.wait()
+            await work.session.execute(text(f"SELECT pg_advisory_xact_lock({second})"))
+
+    outcomes = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    [collision] = [outcome for outcome in outcomes if outcome is not None]
+    assert isinstance(collision, Unavailable)
+    assert collision.retryable
+    assert "again" in collision.hint
     await database.close()

@@ -54,6 +54,6 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 async def _clean(orchestrator: Orchestrator) -> None:
     for instance in await orchestrator.list_instances():
         await orchestrator.remove(instance, grace_seconds=0)
-    await orchestrator.remove_commands(except_deployments=())
+    await orchestrator.remove_commands()
     for network in await orchestrator.list_networks():
         await orchestrator.remove_network(network)

@@ -155,7 +155,7 @@ class TestOrchestrator:
         with pytest.raises(TimedOut):
             await run(spec, ["sleep", "60"], timeout_seconds=0.5, report=drop)
         assert list(await bench.orchestrator.list_instances()) == []
-        assert await bench.orchestrator.remove_commands(except_deployments=()) == 0
+        assert await bench.orchestrator.remove_commands() == 0
 
     async def test_a_command_inside_a_running_instance_has_a_time_limit(self, bench: Bench) -> None:
         instance = (await bench.orchestrator.deploy(bench.spec("silent"), count=1)).instances[0]

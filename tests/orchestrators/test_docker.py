@@ -62,7 +62,7 @@ async def test_commands_left_by_a_killed_process_are_found_again(docker_bench: B
 
     await wait_until(is_running)
     remove = docker_bench.orchestrator.remove_commands
-    assert await remove(except_deployments={spec.deployment_id}) == 0
+    assert await docker_bench.orchestrator.list_command_deployments() == {spec.deployment_id}
     assert await remove(of_deployment="dep_other") == 0
     assert await remove(of_deployment=spec.deployment_id) == 1
     await asyncio.wait([task])

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,36 +16,41 @@ _LOOK_SECONDS = 1.0
 
 
 class BuildSlots:
-    """Bounds the builds of one process; made once per process by wiring."""
+    """Bounds the builds of one process; made once per process by wiring.
+
+    A free place goes to the project that builds least now, so that the many builds of one do not hold up another's.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.build_concurrency)
+        self._free = settings.build_concurrency
+        self._held: Counter[str] = Counter()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
 
     @asynccontextmanager
-    async def slot(self, tell: Tell) -> AsyncGenerator[None]:
+    async def slot(self, tell: Tell, *, project_id: str = "") -> AsyncGenerator[None]:
         """Hold a place to build; `tell` gets each new reason for waiting, and an empty one when it goes on.
 
         Raises TimedOut naming the reason when the wait is longer than `queue_wait_limit`.
         """
         limit = self._settings.queue_wait_limit.total_seconds()
-        reason = self._reason()
+        reason = shortage(self._settings)
         try:
             async with asyncio.timeout(limit):
-                reason = await self._wait(tell)
+                reason = await self._wait(tell, project_id)
         except TimeoutError as error:
-            raise TimedOut(f"The build waited longer than {limit:g} s: {self._reason() or reason}") from error
+            raise TimedOut(f"The build waited longer than {limit:g} s: {shortage(self._settings) or reason}") from error
         try:
             yield
         finally:
-            self._slots.release()
+            self._release(project_id)
 
-    async def _wait(self, tell: Tell) -> str:
+    async def _wait(self, tell: Tell, project_id: str) -> str:
         told = ""
-        if self._slots.locked():
+        if not self._free:
             told = f"Waiting for one of {self._settings.build_concurrency} builds to end."
             await tell(told)
-        await self._slots.acquire()
+        await self._acquire(project_id)
         try:
             while reason := shortage(self._settings):
                 if reason != told:
@@ -54,12 +60,37 @@ class BuildSlots:
             if told:
                 await tell("")
         except BaseException:
-            self._slots.release()
+            self._release(project_id)
             raise
         return told
 
-    def _reason(self) -> str:
-        return shortage(self._settings)
+    async def _acquire(self, project_id: str) -> None:
+        place = (project_id, asyncio.get_running_loop().create_future())
+        self._waiting.append(place)
+        self._give_away()
+        try:
+            await place[1]
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            else:
+                self._release(project_id)
+            raise
+
+    def _release(self, project_id: str) -> None:
+        self._held[project_id] -= 1
+        self._held += Counter()  # drops those that hold none
+        self._free += 1
+        self._give_away()
+
+    def _give_away(self) -> None:
+        while self._free and self._waiting:
+            place = min(self._waiting, key=lambda waiting: self._held[waiting[0]])
+            self._waiting.remove(place)
+            self._free -= 1
+            self._held[place[0]] += 1
+            if not place[1].done():
+                place[1].set_result(None)
 
 
 def shortage(settings: Settings) -> str:

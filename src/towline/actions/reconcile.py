@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,7 @@ from towline.values import Instance, InstanceState, RunSpec
 
 _LONGEST_BACKOFF = timedelta(minutes=5)
 _CRASH_LOOP_AFTER = 3
+_AT_ONCE = 4
 _log = logging.getLogger(__name__)
 
 
@@ -92,23 +94,43 @@ def _is_cut_off(instance: Instance) -> bool:
 
 
 async def reconcile_all(platform: Platform) -> None:
-    """Look at everything once: converge what differs, remove what no row knows."""
-    by_workload: dict[str, list[Instance]] = {}
+    """Look at everything once: converge what differs, side by side, and remove what no row knows."""
+    by_workload: defaultdict[str, list[Instance]] = defaultdict(list)
     for instance in await platform.orchestrator.list_instances():
-        by_workload.setdefault(instance.workload_id, []).append(instance)
+        by_workload[instance.workload_id].append(instance)
+    # Before the rows, so that a command which begins meanwhile is not taken for a leftover.
+    commands = await platform.orchestrator.list_command_deployments()
+    rows: defaultdict[str, list[InstanceRow]] = defaultdict(list)
     async with platform.database.transaction() as work:
         workloads = {workload.id: workload for workload in await work.session.scalars(select(Workload))}
-        rows = (await work.session.scalars(select(InstanceRow))).all()
-        open_deployments = list(await work.session.scalars(select(Deployment.id).where(Deployment.status.in_(RUNNING))))
-    await platform.orchestrator.remove_commands(except_deployments=open_deployments)
+        for row in await work.session.scalars(select(InstanceRow)):
+            rows[row.workload_id].append(row)
+        open_deployments = set(await work.session.scalars(select(Deployment.id).where(Deployment.status.in_(RUNNING))))
+    for deployment_id in commands - open_deployments:
+        await platform.orchestrator.remove_commands(of_deployment=deployment_id)
     for workload_id, found in by_workload.items():
         if workload_id not in workloads:
             await _remove(platform, found)
-    for workload_id, workload in workloads.items():
-        mine = [row for row in rows if row.workload_id == workload_id]
-        if not _is_right(workload, by_workload.get(workload_id, []), mine):
-            await reconcile_quietly(platform, workload_id)
+    different = [
+        workload.id
+        for workload in workloads.values()
+        if not _is_right(workload, by_workload.get(workload.id, []), rows.get(workload.id, []))
+    ]
+    await _reconcile_many(platform, different)
     await remove_deleted(platform, running_workloads=by_workload)
+
+
+async def _reconcile_many(platform: Platform, workload_ids: Sequence[str]) -> None:
+    """A few at once: each holds a connection for as long as it takes."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def reconcile(workload_id: str) -> None:
+        async with slots:
+            await reconcile_quietly(platform, workload_id)
+
+    async with asyncio.TaskGroup() as tasks:
+        for workload_id in workload_ids:
+            tasks.create_task(reconcile(workload_id), name=f"reconcile {workload_id}")
 
 
 def _is_right(workload: Workload, instances: Sequence[Instance], rows: Sequence[InstanceRow]) -> bool:

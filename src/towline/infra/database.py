@@ -20,6 +20,8 @@ _PASSING = ("08", "57P", "53300")
 
 
 _DISK_FULL = "53100"
+_COLLISIONS = frozenset({"40P01", "40001", "55P03"})
+"""SQLSTATEs of transactions that were in each other's way: deadlock, serialisation failure, lock not to be had."""
 _LOCK_NUMBER = text("SELECT hashtextextended(:key, 11)")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:number)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:number)")
@@ -133,6 +135,9 @@ def _translated(error: DBAPIError) -> Exception:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state == _DISK_FULL:
         return DiskFull("The disk that PostgreSQL writes to is full.")
+    if state in _COLLISIONS:
+        hint = "Send it again in a moment; nothing was changed."
+        return Unavailable("Another change to the same things was being made at this moment.", hint=hint)
     is_lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     is_lost = is_lost or state.startswith(_PASSING)
     return Unavailable("PostgreSQL does not answer.") if is_lost else error

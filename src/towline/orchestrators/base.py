@@ -1,7 +1,7 @@
 """The contract of an orchestrator: the adapter that runs releases."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import ClassVar
@@ -111,10 +111,12 @@ class Orchestrator(ABC):
         """
 
     @abstractmethod
-    async def remove_commands(
-        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
-    ) -> int:
-        """Remove what `run_command` of a killed process left behind, of one deployment or of all but some; how many."""
+    async def list_command_deployments(self) -> frozenset[str]:
+        """Deployments whose `run_command` runs now, or was left behind by a killed process."""
+
+    @abstractmethod
+    async def remove_commands(self, *, of_deployment: str | None = None) -> int:
+        """Remove what `run_command` of a killed process left behind, of one deployment or of all; how many."""
 
     @abstractmethod
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:

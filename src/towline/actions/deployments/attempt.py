@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import and_, exists, or_, select, text, update
+from sqlalchemy import Subquery, and_, exists, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -24,6 +24,7 @@ from towline.values import DeploymentStatus, Step
 RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
 _BUILDING_STEPS = frozenset({Step.WAIT, Step.FETCH, Step.BUILD})
 _RETRY_SECONDS = 0.25
+_KEPT_FOR_OTHERS = 4  # one in so many places of a worker is never for the project that has all the others
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -31,16 +32,17 @@ _log = logging.getLogger(__name__)
 async def claim_next(platform: Platform) -> Deployment | None:
     """Take the next deployment that may run: one whose worker fell silent first, then the oldest queued.
 
-    None when there is none, or when another worker was faster.
+    Projects take turns, and none gets all places of a worker. None when there is none, or when another worker was
+    faster. All times are the database's, since workers' clocks may differ.
     """
     try:
         async with platform.database.transaction() as work:
-            deployment = await _select_claimable(work)
+            deployment = await _select_claimable(platform, work)
             if deployment is None:
                 return None
             deployment.attempt += 1
             deployment.worker = platform.worker_name
-            deployment.lease_until = utc_now() + platform.settings.lease
+            deployment.lease_until = func.now() + platform.settings.lease
             deployment.started_at = deployment.started_at or utc_now()
             deployment.queue_reason = ""
             if deployment.status == DeploymentStatus.QUEUED:
@@ -54,21 +56,44 @@ async def claim_next(platform: Platform) -> Deployment | None:
     return deployment
 
 
-async def _select_claimable(work: Work) -> Deployment | None:
+async def _select_claimable(platform: Platform, work: Work) -> Deployment | None:
     other = aliased(Deployment)
     is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
-    is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= utc_now())
+    is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= func.now())
     is_waiting = and_(Deployment.status == DeploymentStatus.QUEUED.value, is_due, ~is_taken, ~is_held_up())
     # A built member of a group is claimed with its group.
-    is_abandoned = and_(Deployment.status.in_(RUNNING), ~Deployment.is_built, Deployment.lease_until < utc_now())
+    is_abandoned = and_(Deployment.status.in_(RUNNING), ~Deployment.is_built, Deployment.lease_until < func.now())
+    runs = _count_runs(platform.worker_name)
+    places = platform.settings.deploy_concurrency
+    is_fair = func.coalesce(runs.c.here, 0) < places - places // _KEPT_FOR_OTHERS
     query = (
         select(Deployment)
-        .where(or_(is_abandoned, is_waiting))
-        .order_by(Deployment.status == DeploymentStatus.QUEUED.value, Deployment.created_at)
+        .outerjoin(runs, runs.c.project_id == Deployment.project_id)
+        .where(or_(is_abandoned, and_(is_waiting, is_fair)))
+        .order_by(
+            Deployment.status == DeploymentStatus.QUEUED.value,
+            func.coalesce(runs.c.everywhere, 0),
+            Deployment.created_at,
+        )
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=Deployment)
     )
     return (await work.session.scalars(query)).first()
+
+
+def _count_runs(worker: str) -> Subquery:
+    """How many deployments run of each project that has some, with this worker and with all."""
+    running = aliased(Deployment)
+    return (
+        select(
+            running.project_id,
+            func.count().label("everywhere"),
+            func.count().filter(running.worker == worker).label("here"),
+        )
+        .where(running.status.in_(RUNNING), ~running.is_built)
+        .group_by(running.project_id)
+        .subquery()
+    )
 
 
 class Attempt:
@@ -161,7 +186,7 @@ class Attempt:
         ends_at = utc_now() + self.platform.settings.lease
         while utc_now() < ends_at:
             try:
-                await self.record(lease_until=utc_now() + after, queue_reason=self.log.masker.mask(reason))
+                await self.record(lease_until=func.now() + after, queue_reason=self.log.masker.mask(reason))
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -229,7 +254,7 @@ class Attempt:
         statement = (
             update(Deployment)
             .where(mine, Deployment.status.in_(RUNNING))
-            .values(lease_until=utc_now() + lease)
+            .values(lease_until=func.now() + lease)
             .returning(Deployment.cancel_requested_at, Deployment.switched_at, Deployment.cancel_status)
         )
         try:

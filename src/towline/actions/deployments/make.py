@@ -17,7 +17,7 @@ from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import open_variables, seal_variables
 from towline.errors import BuildFailed, ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
-from towline.models.deployments import Build, Release
+from towline.models.deployments import Build, Deployment, Release
 from towline.models.services import Service, Workload
 from towline.names import new_id
 from towline.sources.base import FetchRequest
@@ -109,7 +109,7 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
 def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
     platform, deployment = attempt.platform, attempt.deployment
     credential = None
-    if job.service.source_credential is not None and deployment.source_type == job.service.source_type:
+    if job.service.source_credential is not None and _is_of_service(deployment, job.service):
         sealed = platform.secrets.open(job.service.source_credential, context=credential_context(job.service))
         credential = Credential(**orjson.loads(sealed))
         attempt.log.masker.add([credential.password, credential.ssh_key])
@@ -122,6 +122,15 @@ def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,
     )
+
+
+def _is_of_service(deployment: Deployment, service: Service) -> bool:
+    """Whether a deployment fetches from where the service's credential is for, and not from where it was before."""
+    was, now = (
+        (deployment.source_type, deployment.source_config.get("url")),
+        (service.source_type, service.source_config.get("url")),
+    )
+    return was == now
 
 
 async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
@@ -191,7 +200,8 @@ async def _run_build(attempt: Attempt, job: Job, bundle: Bundle, *, spec: BuildS
 
     spec = replace(spec, registries=await list_credentials(platform, project_id=job.project.id))
     attempt.log.masker.add(credential.password for credential in spec.registries.values())
-    async with platform.build_slots.slot(tell), platform.storage.open_bundle(bundle.digest) as tree:
+    slot = platform.build_slots.slot(tell, project_id=job.project.id)
+    async with slot, platform.storage.open_bundle(bundle.digest) as tree:
         image = await platform.builder.build(tree, spec, tag=tag, labels=labels, report=attempt.log.report)
     # At once, since the janitor removes images that no row names, and a push may take long.
     await attempt.record(is_told=False, image=image.reference)

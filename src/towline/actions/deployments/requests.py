@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.waiting import cancel_group_of
@@ -180,6 +180,6 @@ async def release_worker_leases(platform: Platform, worker: str) -> None:
         await work.session.execute(
             update(Deployment)
             .where(Deployment.worker == worker, Deployment.status.in_(RUNNING))
-            .values(lease_until=utc_now())
+            .values(lease_until=func.now())
         )
     await platform.bell.ring("deployments")

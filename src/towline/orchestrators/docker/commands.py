@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
@@ -56,15 +56,18 @@ async def run_command(
         ) from error
 
 
-async def remove_commands(
-    engine: Engine, *, installation_id: str, except_deployments: Collection[str], of_deployment: str | None
-) -> int:
-    """Remove command containers of one deployment, or of all that are not among those given; how many there were."""
+async def list_command_deployments(engine: Engine, *, installation_id: str) -> frozenset[str]:
+    """The deployments that the command containers there are belong to."""
+    rows = await list_containers(engine, [f"{OWNER_LABEL}={installation_id}", COMMAND_LABEL])
+    return frozenset(row["Labels"].get(DEPLOYMENT_LABEL, "") for row in rows)
+
+
+async def remove_commands(engine: Engine, *, installation_id: str, of_deployment: str | None) -> int:
+    """Remove command containers, of one deployment or all; how many there were."""
     place = [] if of_deployment is None else [f"{DEPLOYMENT_LABEL}={of_deployment}"]
     rows = await list_containers(engine, [f"{OWNER_LABEL}={installation_id}", COMMAND_LABEL, *place])
-    strays = [row["Id"] for row in rows if row["Labels"].get(DEPLOYMENT_LABEL) not in except_deployments]
-    await asyncio.gather(*(remove_container(engine, engine_id) for engine_id in strays))
-    return len(strays)
+    await asyncio.gather(*(remove_container(engine, row["Id"]) for row in rows))
+    return len(rows)
 
 
 async def execute(

@@ -1,6 +1,6 @@
 """DockerOrchestrator: runs releases on one Docker Engine."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 
@@ -92,14 +92,12 @@ class DockerOrchestrator(Orchestrator):
             report=report,
         )
 
-    async def remove_commands(
-        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
-    ) -> int:
+    async def list_command_deployments(self) -> frozenset[str]:
+        return await commands.list_command_deployments(self._engine, installation_id=self._installation_id)
+
+    async def remove_commands(self, *, of_deployment: str | None = None) -> int:
         return await commands.remove_commands(
-            self._engine,
-            installation_id=self._installation_id,
-            except_deployments=except_deployments,
-            of_deployment=of_deployment,
+            self._engine, installation_id=self._installation_id, of_deployment=of_deployment
         )
 
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -185,10 +185,11 @@ class MemoryOrchestrator(Orchestrator):
             await report(line)
         return exit_code
 
-    async def remove_commands(
-        self, *, except_deployments: Collection[str] = (), of_deployment: str | None = None
-    ) -> int:
-        del except_deployments, of_deployment  # commands end with this process
+    async def list_command_deployments(self) -> frozenset[str]:
+        return frozenset()  # commands end with this process
+
+    async def remove_commands(self, *, of_deployment: str | None = None) -> int:
+        del of_deployment
         self._check()
         return 0
 
