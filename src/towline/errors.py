@@ -78,6 +78,14 @@ class ProofNeeded(Forbidden):
     hint = "Confirm your password, or sign in again."
 
 
+class AddressNotAllowed(Forbidden):
+    """An API key that was used from outside its networks; whose key it is."""
+
+    hint = "Call from one of the networks the key is for, or make a key for this one."
+    user_id: str = ""
+    key_id: str = ""
+
+
 class Conflict(TowlineError):
     """The wanted change contradicts what is there."""
 

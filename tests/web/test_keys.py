@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -106,3 +107,75 @@ async def test_a_poor_bootstrap_key_is_refused_clearly(
     ) as platform:
         with pytest.raises(InvalidInput, match="TOWLINE_BOOTSTRAP_API_KEY must be 32 to 512"):
             await ensure_bootstrap_key(platform)
+
+
+async def test_a_key_ends_with_the_key_that_made_it_and_all_that_made_themselves(door: Door) -> None:
+    ann = await door.add_person()
+    made = [await ann.post("/keys", {"name": "ci"})]
+    for name in ("child", "grandchild"):
+        parent = Person(door.http, ann.user_id, made[-1]["value"])
+        made.append(await parent.post("/keys", {"name": name}))
+    assert [key["parent_id"] for key in made[1:]] == [key["id"] for key in made[:2]]
+    await ann.delete(f"/keys/{made[0]['id']}")
+    for key in made:
+        assert (await Person(door.http, token=key["value"]).call("GET", "/account")).status_code == 401
+    entries = (await _administrator_sees(door, action="keys.delete"))["items"]
+    assert (entries[0]["object_id"], entries[0]["detail"]["ended_with_it"]) == (made[0]["id"], 2)
+    assert not [key["value"] for key in made if key["value"] in str(entries)]
+
+
+async def test_a_key_works_from_its_networks_only_and_a_try_from_elsewhere_is_told(door: Door) -> None:
+    ann = await door.add_person()
+    here, elsewhere = "203.0.113.9/32", "198.51.100.0/24"
+    good = await ann.post("/keys", {"name": "here", "addresses": ["2001:db8::/32", "203.0.113.9"]})
+    assert good["addresses"] == ["2001:db8::/32", here]
+    assert (await Person(door.http, token=good["value"]).call("GET", "/account")).status_code == 200
+    bad = await ann.post("/keys", {"name": "there", "addresses": [elsewhere]})
+    answer = await Person(door.http, token=bad["value"]).call("GET", "/account")
+    assert (answer.status_code, answer.json()["code"]) == (403, "address-not-allowed")
+    assert "203.0.113.9" in answer.json()["detail"]
+    [entry] = (await _administrator_sees(door, outcome="refused", actor=ann.user_id))["items"]
+    assert (entry["key_id"], entry["address"], entry["action"]) == (bad["id"], "203.0.113.9", "account.get")
+    assert (await ann.call("POST", "/keys", json={"name": "x", "addresses": ["nowhere"]})).status_code == 422
+
+
+async def test_a_key_hands_its_networks_on_and_no_others(door: Door) -> None:
+    ann = await door.add_person()
+    parent = await door.add_key(ann.user_id, addresses=["203.0.113.0/24"])
+    assert (await parent.post("/keys", {"name": "same"}))["addresses"] == ["203.0.113.0/24"]
+    assert (await parent.post("/keys", {"name": "less", "addresses": ["203.0.113.9"]}))["addresses"] == [
+        "203.0.113.9/32"
+    ]
+    for wider in ("203.0.112.0/23", "0.0.0.0/0", "::/0", "198.51.100.1"):
+        answer = await parent.call("POST", "/keys", json={"name": "more", "addresses": ["203.0.113.1", wider]})
+        assert answer.status_code == 403
+
+
+async def test_administrators_see_and_revoke_everybodys_keys(door: Door) -> None:
+    ann, root = await door.add_person(), await door.add_person(is_administrator=True)
+    made = await ann.post("/keys", {"name": "ci"})
+    narrow = await door.add_key(root.user_id, scopes=["deploy"])
+    for person in (ann, narrow):
+        assert (await person.call("GET", "/keys", params={"user": "*"})).status_code == 403
+    assert (await ann.get("/keys", user=ann.user_id)) == await ann.get("/keys")
+    assert len((await root.get("/keys", user="*"))["items"]) == 4
+    assert [key["id"] for key in (await root.get("/keys", user=f"{ann.user_id}@example.com"))["items"]][0] == made["id"]
+    assert (await narrow.call("DELETE", f"/keys/{made['id']}")).status_code == 404
+    await root.delete(f"/keys/{made['id']}")
+    assert (await Person(door.http, token=made["value"]).call("GET", "/account")).status_code == 401
+
+
+async def test_keys_of_this_machine_outlive_the_key_that_made_them(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    urls = {"postgres_url": postgres_url, "redis_url": redis_url}
+    async with stand_in_platform(tmp_path, **urls) as platform, open_door(platform) as door:
+        local = Person(door.http, token=await create_local_key(platform))
+        made = await local.post("/keys", {"name": "ci"})
+        await create_local_key(platform)
+        assert (await local.call("GET", "/account")).status_code == 401
+        assert (await Person(door.http, token=made["value"]).call("GET", "/account")).status_code == 200
+
+
+async def _administrator_sees(door: Door, **query: str) -> Any:
+    return await (await door.add_person(is_administrator=True)).get("/audit", **query)

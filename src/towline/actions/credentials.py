@@ -9,8 +9,9 @@ from sqlalchemy import DateTime, any_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from towline.actions.access import Caller
+from towline.actions.allowed_addresses import is_allowed
 from towline.actions.platform import Platform
-from towline.errors import ProofNeeded, Unauthenticated
+from towline.errors import AddressNotAllowed, ProofNeeded, Unauthenticated
 from towline.infra.database import Work
 from towline.infra.reads import Read
 from towline.infra.secrets import hash_token
@@ -60,7 +61,10 @@ class Credential:
 
 
 async def find_credential(platform: Platform, token: str, *, address: str = "") -> Credential:
-    """Who calls with this token; Unauthenticated saying whether it is unknown, ended, expired or of nobody now."""
+    """Who calls with this token; Unauthenticated saying whether it is unknown, ended, expired or of nobody now.
+
+    AddressNotAllowed for a key that is used from outside its networks.
+    """
     find = _find_session if token.startswith(SESSION_PREFIX) else _find_key
     return await find(platform, token, address)
 
@@ -128,6 +132,8 @@ async def _find_key(platform: Platform, token: str, address: str) -> Credential:
         raise Unauthenticated("The API key has expired.", hint="Make a new key, or run `towline login`.")
     if row["disabled_at"] is not None:
         raise Unauthenticated("The user of the API key is disabled.", hint="Ask an administrator.")
+    if not is_allowed(address, row["addresses"]):
+        raise _not_allowed(row, address)
     return Credential(
         caller=_caller(row, address),
         user_name=row["user_name"],
@@ -136,6 +142,12 @@ async def _find_key(platform: Platform, token: str, address: str) -> Credential:
         last_used_at=row["last_used_at"],
         has_password=row["has_password"],
     )
+
+
+def _not_allowed(row: Mapping[str, Any], address: str) -> AddressNotAllowed:
+    error = AddressNotAllowed(f"The API key may not be used from {address or 'an unknown address'}.")
+    error.user_id, error.key_id = row["user_id"], row["id"]
+    return error
 
 
 async def _find_session(platform: Platform, token: str, address: str) -> Credential:
@@ -186,7 +198,15 @@ _NOW: Final = bindparam("now", type_=DateTime(timezone=True))
 _IDLE_SINCE: Final = bindparam("idle_since", type_=DateTime(timezone=True))
 
 _KEY: Final = Read(
-    select(*_KEY_COLUMNS, _HAS_PASSWORD, ApiKey.name, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at)
+    select(
+        *_KEY_COLUMNS,
+        _HAS_PASSWORD,
+        ApiKey.name,
+        ApiKey.addresses,
+        ApiKey.expires_at,
+        ApiKey.revoked_at,
+        ApiKey.last_used_at,
+    )
     .join(User, User.id == ApiKey.user_id)
     .where(ApiKey.token_hash == bindparam("token_hash"))
 )

@@ -5,8 +5,9 @@ from typing import Final
 
 from sqlalchemy import func, select, update
 
+from towline.actions.audit import record_on_server
 from towline.actions.credentials import CREDENTIAL_PATTERN
-from towline.actions.keys import add_key
+from towline.actions.keys import add_key, end_keys
 from towline.actions.platform import Platform
 from towline.errors import InvalidInput
 from towline.infra.database import Work
@@ -40,19 +41,26 @@ async def ensure_bootstrap_key(platform: Platform) -> None:
         administrator = await ensure_administrator(work)
         query = select(ApiKey.id).where(ApiKey.user_id == administrator.id, ApiKey.name == BOOTSTRAP_NAME)
         if (await work.session.scalars(query)).first() is None:
-            await add_key(work, administrator.id, name=BOOTSTRAP_NAME, value=value)
+            made = await add_key(work, administrator.id, name=BOOTSTRAP_NAME, value=value)
+            record_on_server(work, "keys.create", object_id=made.key.id, detail={"name": BOOTSTRAP_NAME})
 
 
 async def create_local_key(platform: Platform) -> str:
-    """A new administrator's key for the CLI on this machine; those made for it before are revoked."""
+    """A new administrator's key for the CLI on this machine; those made for it before are revoked.
+
+    It takes their place as the key that made others, which therefore go on.
+    """
     async with platform.database.transaction() as work:
         administrator = await ensure_administrator(work)
-        await work.session.execute(
-            update(ApiKey)
-            .where(ApiKey.user_id == administrator.id, ApiKey.name == LOCAL_NAME, ApiKey.revoked_at.is_(None))
-            .values(revoked_at=utc_now())
-        )
         made = await add_key(work, administrator.id, name=LOCAL_NAME)
+        is_older = (ApiKey.user_id == administrator.id) & (ApiKey.name == LOCAL_NAME) & (ApiKey.id != made.key.id)
+        older = select(ApiKey.id).where(is_older, ApiKey.revoked_at.is_(None))
+        ended = (await work.session.scalars(older.with_for_update())).all()
+        await work.session.execute(update(ApiKey).where(ApiKey.parent_id.in_(ended)).values(parent_id=made.key.id))
+        await end_keys(platform, work, ended)
+        record_on_server(
+            work, "keys.create", object_id=made.key.id, detail={"name": LOCAL_NAME, "instead_of": [*ended]}
+        )
     return made.value
 
 

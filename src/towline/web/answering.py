@@ -15,7 +15,7 @@ from towline.actions.audit import record
 from towline.actions.audit_changes import Changes, collect_changes
 from towline.contract.base import Model
 from towline.contract.operations import JSON_MEDIA_TYPE, Operation
-from towline.errors import TowlineError, Unauthenticated
+from towline.errors import TowlineError
 from towline.infra.database import Work
 from towline.web.access import admit, admit_alone, check_admitted
 from towline.web.addresses import client_address
@@ -24,7 +24,7 @@ from towline.web.bodies import parse_arguments, parse_path, read_body
 from towline.web.deps import Call, get_platform
 from towline.web.idempotency import find_claim, find_replay, keep
 from towline.web.problems import InvalidRequest, problem_of_database, problem_response, unexpected_response
-from towline.web.refusals import note_refused, note_unauthenticated
+from towline.web.refusals import note_not_let_in, note_refused
 
 Endpoint = Callable[..., Awaitable[Model | Response | None]]
 _SET_LOCK_WAIT = text("SELECT set_config('lock_timeout', '10s', true)")
@@ -142,7 +142,5 @@ def _object_of(call: Call) -> str:
 
 
 async def _note_unknown(operation: Operation, request: Request, error: TowlineError) -> None:
-    if isinstance(error, Unauthenticated):
-        limit = request.app.state.refusal_limit
-        address = client_address(request)
-        await note_unauthenticated(get_platform(request), limit, operation, address=address, error=error)
+    limit, address = request.app.state.refusal_limit, client_address(request)
+    await note_not_let_in(get_platform(request), limit, operation.id, address=address, error=error)

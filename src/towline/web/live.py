@@ -24,6 +24,7 @@ from towline.web.addresses import client_address
 from towline.web.auth import find_caller
 from towline.web.operations import OperationRouter
 from towline.web.problems import invalid_request, problem_response
+from towline.web.refusals import note_not_let_in
 
 router = OperationRouter()
 LONGEST_MESSAGE: Final = 64 * 1024
@@ -42,6 +43,7 @@ async def follow_events(socket: WebSocket) -> None:
         check_origin(socket)
         credential = await find_caller(socket)
     except TowlineError as error:
+        await _note(socket, error)
         await socket.send_denial_response(problem_response(error))
         return
     await socket.accept()
@@ -128,9 +130,18 @@ async def _read_token(socket: WebSocket) -> Caller:
     token = _object(content).get("token")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise Unauthenticated("The first message holds no API key.")
-    credential = await find_credential(socket.app.state.platform, token, address=client_address(socket))
+    try:
+        credential = await find_credential(socket.app.state.platform, token, address=client_address(socket))
+    except TowlineError as error:
+        await _note(socket, error)
+        raise
     socket.app.state.use_notes.note(credential)
     return credential.caller
+
+
+async def _note(socket: WebSocket, error: TowlineError) -> None:
+    state, address = socket.app.state, client_address(socket)
+    await note_not_let_in(state.platform, state.refusal_limit, "events", address=address, error=error)
 
 
 async def _messages(socket: WebSocket) -> AsyncGenerator[Any]:

@@ -8,8 +8,7 @@ from typing import Final
 from towline.actions.access import ANONYMOUS, Caller
 from towline.actions.audit import find_project_id, find_project_id_of_deployment, record
 from towline.actions.platform import Platform
-from towline.contract.operations import Operation
-from towline.errors import Forbidden, NotFound, TowlineError, Unauthenticated
+from towline.errors import AddressNotAllowed, Forbidden, NotFound, TowlineError, Unauthenticated
 from towline.infra.database import Work
 from towline.web.deps import Call
 
@@ -43,13 +42,16 @@ class RefusalLimit:
         return True
 
 
-async def note_unauthenticated(
-    platform: Platform, limit: RefusalLimit, operation: Operation, *, address: str, error: Unauthenticated
+async def note_not_let_in(
+    platform: Platform, limit: RefusalLimit, operation_id: str, *, address: str, error: TowlineError
 ) -> None:
-    """Note a call without a valid credential."""
-    if limit.allows(f"address {address}"):
-        caller = Caller(user_id=ANONYMOUS.user_id, address=address)
-        await _write(platform, caller, operation, reason=error.message)
+    """Note a call without a valid credential, or with a key that may not be used from where it was."""
+    if not isinstance(error, Unauthenticated | AddressNotAllowed) or not limit.allows(f"address {address}"):
+        return
+    caller = Caller(user_id=ANONYMOUS.user_id, address=address)
+    if isinstance(error, AddressNotAllowed):
+        caller = Caller(user_id=error.user_id, key_id=error.key_id, address=address)
+    await _write(platform, caller, operation_id, reason=error.message)
 
 
 async def note_refused(call: Call, limit: RefusalLimit, error: TowlineError) -> None:
@@ -57,11 +59,11 @@ async def note_refused(call: Call, limit: RefusalLimit, error: TowlineError) -> 
     if not isinstance(error, Forbidden | NotFound) or (isinstance(error, NotFound) and not call.is_blind):
         return
     if limit.allows(call.caller.user_id):
-        await _write(call.platform, call.caller, call.operation, reason=error.message, call=call)
+        await _write(call.platform, call.caller, call.operation.id, reason=error.message, call=call)
 
 
 async def _write(
-    platform: Platform, caller: Caller, operation: Operation, *, reason: str, call: Call | None = None
+    platform: Platform, caller: Caller, operation_id: str, *, reason: str, call: Call | None = None
 ) -> None:
     try:
         async with platform.database.transaction() as work:
@@ -69,9 +71,9 @@ async def _write(
             if call is not None and call.is_blind and not project_id:
                 return
             detail = {"reason": reason}
-            record(work, caller, operation.id, outcome="refused", project_id=project_id, detail=detail)
+            record(work, caller, operation_id, outcome="refused", project_id=project_id, detail=detail)
     except TowlineError as error:
-        _log.warning("A refused attempt at %s was not noted: %s", operation.id, error)
+        _log.warning("A refused attempt at %s was not noted: %s", operation_id, error)
 
 
 async def _find_target(work: Work, call: Call) -> str:
