@@ -107,8 +107,13 @@ class Stack:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED, timeout=0.05)
                 for task in done:
                     task.result()
-                for deployment_id in list(attempts):
-                    attempts[deployment_id].nudge()
+                for attempt in [*attempts.values(), *groups.values()]:
+                    attempt.nudge()
+
+    async def build(self) -> None:
+        """Build every member that waits, and leave their groups alone."""
+        while (deployment := await claim_next(self.platform)) is not None:
+            await run_deployment(self.platform, deployment, {})
 
     async def deploy(self, images: Mapping[str, str]) -> Group:
         """Request a group and run it to its end."""

@@ -158,6 +158,10 @@ class Attempt:
         status = DeploymentStatus.BUILDING if step in _BUILDING_STEPS else DeploymentStatus.DEPLOYING
         await self.record(status=status.value, step=step.value, steps=list(self._steps), **values)
 
+    def end_step(self) -> None:
+        """Note that the step is over before the next begins; it is recorded with that one."""
+        self._close_step(utc_now())
+
     async def record(self, *, is_told: bool = True, **values: Any) -> None:
         """Write facts about this deployment; FenceLost when another worker has taken it over."""
         async with self.platform.database.transaction() as work:

@@ -136,7 +136,7 @@ async def stop_old_first(rollout: Rollout) -> None:
 async def start_batch(rollout: Rollout, count: int) -> None:
     """Start instances of the release and wait for their health."""
     attempt, platform = rollout.attempt, rollout.attempt.platform
-    await attempt.enter(Step.START, note=f"{count} of {rollout.replicas}")
+    await attempt.enter(Step.START, note=f"{count} of {rollout.replicas}", queue_reason="")
     result = await platform.orchestrator.deploy(rollout.spec, count=count)
     await attempt.enter(Step.HEALTH)
     target = rollout.target()

@@ -66,5 +66,5 @@ def group_schedule(graph: Graph, *, late: Iterable[str]) -> Schedule:
     """
     last = frozenset(late)
     early = [node for node in to_order(graph) if node not in last]
-    after_all = {node: frozenset({*graph.get(node, ()), *early}) for node in last}
+    after_all = {node: needs.union(early) for node, needs in limited_to(graph, last).items()}
     return Schedule({**limited_to(graph, early), **after_all})

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from towline.actions.access import Caller
 from towline.actions.dependencies import get_graph
 from towline.actions.deploying import Asked, Place, Wanted, check_needed, check_wanted, queue
-from towline.actions.deployments.needs import list_missing
+from towline.actions.deployments.needs import find_open, list_missing, wait_for
 from towline.actions.deployments.requests import end_waiting
 from towline.actions.deployments.waiting import OPEN, emit_group
-from towline.actions.graph.order import needs_of
+from towline.actions.graph.order import Graph, limited_to, needs_of
 from towline.actions.platform import Platform
 from towline.actions.settings import run_settings
 from towline.errors import InvalidInput
@@ -65,7 +65,11 @@ async def request_group(
     graph = await get_graph(work, project.id)
     missing = await list_missing(work, environment, sorted(needs_of(graph.needs, chosen) - chosen))
     asked: dict[str, Asked] = {}
+    under_way: dict[str, Deployment] = {}
     for service_id, workload in missing.items():
+        if (found := await find_open(work, service_id, environment)) is not None:
+            under_way[service_id] = found
+            continue
         asked[service_id] = await check_needed(
             platform, work, scene.place(service_id), workload=workload, caller=caller, trigger=trigger
         )
@@ -73,7 +77,21 @@ async def request_group(
         asked[service_id] = await _check_chosen(
             platform, work, scene.place(service_id), wanted.get(service_id, Wanted()), caller=caller, trigger=trigger
         )
-    return await add_group(platform, work, scene, asked, trigger=trigger, requested_by=caller.user_id)
+    group = await add_group(platform, work, scene, asked, trigger=trigger, requested_by=caller.user_id)
+    await _wait_for_others(work, scene, group, limited_to(graph.needs, {*asked, *under_way}), under_way=under_way)
+    return group
+
+
+async def _wait_for_others(
+    work: Work, scene: Scene, group: Group, graph: Graph, *, under_way: Mapping[str, Deployment]
+) -> None:
+    """Let members wait for older deployments of what they need."""
+    members = (await work.session.scalars(select(Deployment).where(Deployment.group_id == group.id))).all()
+    for member in members:
+        needed = [
+            (under_way[need], scene.services[need].name) for need in graph[member.service_id] if need in under_way
+        ]
+        await wait_for(work, member, needed)
 
 
 async def _check_chosen(

@@ -1,7 +1,7 @@
 """Starting: each member as soon as everything it needs is healthy; the first failure stops all of it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from towline.actions.deployments.rollout import Rollout, run_release_command, start_batch, stop_old_first
 from towline.actions.graph.schedule import Schedule, group_schedule
@@ -27,18 +27,33 @@ async def start_all(crew: Crew, rollouts: Mapping[str, Rollout]) -> None:
     late = [service_id for service_id, rollout in rollouts.items() if stops_first(rollout)]
     schedule = group_schedule(crew.graph, late=late)
     tasks: dict[asyncio.Task[None], str] = {}
+    ready = schedule.begin()
+    await _tell_waiting(crew, schedule, late=late)
     try:
         while not schedule.is_over:
-            for service_id in schedule.begin():
+            for service_id in ready:
                 tasks[asyncio.create_task(_start(crew, rollouts, service_id), name=f"start {service_id}")] = service_id
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 _note_end(schedule, tasks.pop(task), task)
+            ready = schedule.begin()
     finally:
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _tell_waiting(crew: Crew, schedule: Schedule, *, late: Collection[str]) -> None:
+    """Say of every member that cannot start yet what it waits for."""
+    names = {member.id: member.name for member in crew.members}
+    async with crew.platform.database.transaction() as work:
+        for member in crew.members:
+            if member.id in schedule.running:
+                continue
+            needed = " and ".join(sorted(names[need] for need in crew.graph[member.id]))
+            awaited = "all other services" if member.id in late else needed
+            await member.attempt.write(work, queue_reason=f"Waiting for {awaited} to be healthy.")
 
 
 def _note_end(schedule: Schedule, service_id: str, task: "asyncio.Task[None]") -> None:
@@ -56,4 +71,5 @@ async def _start(crew: Crew, rollouts: Mapping[str, Rollout], service_id: str) -
     await run_release_command(rollout)
     if rollout.replicas:
         await start_batch(rollout, rollout.replicas)
+        rollout.attempt.end_step()
         await correct(crew, rollouts, rollout)
