@@ -3,9 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Select, Subquery, and_, case, func, literal, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
@@ -63,20 +78,17 @@ class DeploymentFilter:
 async def list_deployments(
     platform: Platform, session: AsyncSession, wanted: DeploymentFilter, *, limit: int, after: _Position | None = None
 ) -> Sequence[DeploymentOverview]:
-    """Deployments, newest first, behind a position (creation time and id); one query that reads only its page."""
-    page = _page(wanted, limit=limit, after=after)
-    order = [page.c.id.desc()] if wanted.is_walk else [page.c.created_at.desc(), page.c.id.desc()]
-    query = _overviews(aliased(Deployment, page)).order_by(*order)
-    return [_overview(platform, row) for row in await session.execute(query)]
+    """Deployments, newest first, behind a position (creation time and id); reads only its page."""
+    deployments = (await session.scalars(_page(wanted, limit=limit, after=after))).all()
+    return await _add_facts(platform, session, deployments)
 
 
 async def get_overview(platform: Platform, session: AsyncSession, deployment_id: str) -> DeploymentOverview:
     """One deployment; NotFound when there is none."""
-    page = select(Deployment).where(Deployment.id == deployment_id).subquery()
-    row = (await session.execute(_overviews(aliased(Deployment, page)))).first()
-    if row is None:
+    deployments = (await session.scalars(select(Deployment).where(Deployment.id == deployment_id))).all()
+    if not deployments:
         raise NotFound(f"There is no deployment {deployment_id!r}.")
-    return _overview(platform, row)
+    return (await _add_facts(platform, session, deployments))[0]
 
 
 def addresses(workload_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
@@ -94,22 +106,23 @@ def to_urls(platform: Platform, routes: Sequence[Sequence[str]] | None) -> tuple
     )
 
 
-def _page(wanted: DeploymentFilter, *, limit: int, after: _Position | None) -> Subquery:
+def _page(wanted: DeploymentFilter, *, limit: int, after: _Position | None) -> Select[Deployment]:
     """The page's rows, found along an index: of the service, of the project, of all, or of each visible project."""
     is_newest = (Deployment.created_at.desc(), Deployment.id.desc())
     query = _filtered(wanted, after).limit(limit)
     if wanted.service_id:
-        return query.where(Deployment.service_id == wanted.service_id).order_by(*is_newest).subquery()
+        return query.where(Deployment.service_id == wanted.service_id).order_by(*is_newest)
     if wanted.project_id:
-        return query.where(Deployment.project_id == wanted.project_id).order_by(*is_newest).subquery()
+        return query.where(Deployment.project_id == wanted.project_id).order_by(*is_newest)
     visible = select(Project.id).where(wanted.projects)
     if wanted.is_walk:
         # Ids begin with the time of creation, so the primary key holds deployments in that order.
-        return query.where(Deployment.project_id.in_(visible)).order_by(Deployment.id.desc()).subquery()
+        return query.where(Deployment.project_id.in_(visible)).order_by(Deployment.id.desc())
     projects = visible.subquery()
     newest = query.where(Deployment.project_id == projects.c.id).order_by(*is_newest).lateral()
-    each = select(newest).select_from(projects.join(newest, true()))
-    return each.order_by(newest.c.created_at.desc(), newest.c.id.desc()).limit(limit).subquery()
+    each = aliased(Deployment, newest)
+    found = select(each).select_from(projects.join(newest, true()))
+    return found.order_by(each.created_at.desc(), each.id.desc()).limit(limit)
 
 
 def _filtered(wanted: DeploymentFilter, after: _Position | None) -> Select[Deployment]:
@@ -127,50 +140,55 @@ def _filtered(wanted: DeploymentFilter, after: _Position | None) -> Select[Deplo
     return query
 
 
-def _overviews(deployment: type[Deployment]) -> Any:
+async def _add_facts(
+    platform: Platform, session: AsyncSession, deployments: Sequence[Deployment]
+) -> Sequence[DeploymentOverview]:
+    ids = [deployment.id for deployment in deployments]
+    found = {row.id: row for row in await session.execute(_facts(), {"ids": ids, "moment": utc_now()})}
+    return [_overview(platform, deployment, found[deployment.id]) for deployment in deployments]
+
+
+@cache
+def _facts() -> Select[*tuple[Any, ...]]:
+    """What the rows of deployments only point at, by `ids`; made once, since making it takes longer than running it."""
     made, target, other = aliased(Release), aliased(Release), aliased(Deployment)
-    running = select(other.number).where(other.workload_id == deployment.workload_id, other.status.in_(RUNNING))
+    running = select(other.number).where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
+    is_queued = Deployment.status == DeploymentStatus.QUEUED.value
+    is_delayed = Deployment.not_before > bindparam("moment", type_=DateTime(timezone=True))
     return (
         select(
-            deployment,
+            Deployment.id,
             Project.name.label("project"),
             Service.name.label("service"),
             Environment.name.label("environment"),
-            func.coalesce(User.email, deployment.requested_by).label("requested_by"),
+            func.coalesce(User.email, Deployment.requested_by).label("requested_by"),
             made.number.label("release_number"),
             target.number.label("rollback_number"),
-            addresses(deployment.workload_id).label("routes"),
-            case((deployment.status == "queued", running.limit(1).scalar_subquery())).label("running_number"),
-            case((_is_delayed(deployment), deployment.not_before)).label("delayed_until"),
+            addresses(Deployment.workload_id).label("routes"),
+            case((is_queued, running.limit(1).scalar_subquery())).label("running_number"),
+            case((and_(is_queued, is_delayed), Deployment.not_before)).label("delayed_until"),
         )
-        .join(Project, Project.id == deployment.project_id)
-        .join(Service, Service.id == deployment.service_id)
-        .join(Environment, Environment.id == deployment.environment_id)
-        .join(User, User.id == deployment.requested_by, isouter=True)
-        .join(made, made.id == deployment.release_id, isouter=True)
-        .join(target, target.id == deployment.rollback_to, isouter=True)
+        .join(Project, Project.id == Deployment.project_id)
+        .join(Service, Service.id == Deployment.service_id)
+        .join(Environment, Environment.id == Deployment.environment_id)
+        .join(User, User.id == Deployment.requested_by, isouter=True)
+        .join(made, made.id == Deployment.release_id, isouter=True)
+        .join(target, target.id == Deployment.rollback_to, isouter=True)
+        .where(Deployment.id == func.any(bindparam("ids", type_=ARRAY(Text))))
     )
 
 
-def _is_delayed(deployment: type[Deployment]) -> ColumnElement[bool]:
-    is_later: ColumnElement[bool] = func.coalesce(
-        deployment.not_before > utc_now(), literal(value=False, type_=Boolean)
-    )
-    return and_(deployment.status == "queued", is_later)
-
-
-def _overview(platform: Platform, row: Any) -> DeploymentOverview:
-    deployment: Deployment = row[0]
+def _overview(platform: Platform, deployment: Deployment, facts: Any) -> DeploymentOverview:
     return DeploymentOverview(
         deployment=deployment,
-        project=row.project,
-        service=row.service,
-        environment=row.environment,
-        requested_by=row.requested_by,
-        release_number=row.release_number,
-        rollback_number=row.rollback_number,
-        urls=to_urls(platform, row.routes),
-        queue_reason=_queue_reason(deployment, row.running_number, row.delayed_until),
+        project=facts.project,
+        service=facts.service,
+        environment=facts.environment,
+        requested_by=facts.requested_by,
+        release_number=facts.release_number,
+        rollback_number=facts.rollback_number,
+        urls=to_urls(platform, facts.routes),
+        queue_reason=_queue_reason(deployment, facts.running_number, facts.delayed_until),
     )
 
 
