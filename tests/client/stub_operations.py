@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
+from tests.client import stub_second_factors
 from tests.client.stub_state import NOW, StubState
 
 from towline.contract.account import Account, AccountUser
@@ -251,4 +252,5 @@ ANSWERS: Final[dict[str, Answer]] = {
     "registries.delete": lambda state, path, _query, _body: (state.registries.pop(path["registry"]), None)[1],
     "audit.list": _audit,
     "platform.get": _platform,
+    **stub_second_factors.ANSWERS,
 }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from towline.cli import second_factors
 from towline.cli.credentials import credentials_file, store_credentials
 from towline.cli.keys import read_secret
 from towline.cli.options import AsJson, Limit, Yes
@@ -15,6 +16,9 @@ from towline.contract.base import PageQuery
 from towline.errors import InvalidInput
 
 account = typer.Typer(name="account", help="Account: who you are, your password and your sessions.")
+account.add_typer(second_factors.totp)
+account.add_typer(second_factors.passkeys)
+account.command("recovery-codes")(second_factors.create_recovery_codes)
 
 
 @account.callback(invoke_without_command=True)

@@ -12,6 +12,7 @@ from towline.client.events import Events
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
+from towline.client.second_factors import Passkeys, SecondFactors
 from towline.client.secrets import Secrets, WebhookSecrets
 from towline.client.services import Services
 from towline.client.uploads import Uploads
@@ -40,6 +41,8 @@ class TowlineClient:
         self.routes = Routes(self.connection)
         self.account = Account(self.connection)
         self.sessions = Sessions(self.connection)
+        self.second_factors = SecondFactors(self.connection)
+        self.passkeys = Passkeys(self.connection)
         self.keys = Keys(self.connection)
         self.registries = Registries(self.connection)
         self.audit = Audit(self.connection)
