@@ -17,6 +17,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from bench.parts.answers import wait_for_answer
+from bench.parts.checking import ACCESS_CHECK, measure_access_check
 from bench.parts.filling import FIRST_PROJECT, FIRST_SERVICE, Size, fill
 from bench.parts.report import Figure, Result, Run, in_words, result, run_program
 from bench.parts.success import check_success
@@ -28,7 +29,7 @@ from towline.supervise.layout import Layout
 RPS = Figure("list_rps_32", "requests/s", 800, better="higher")
 P50 = Figure("list_p50_ms_1", "ms", 1.5)
 GROWTH = Figure("growth_ratio", "times", 2)
-FIGURES = (RPS, P50, GROWTH)
+FIGURES = (RPS, P50, ACCESS_CHECK, GROWTH)
 
 _ROOT = Path(__file__).parent.parent.parent
 _PROJECTS, _SERVICES = 20, 5
@@ -94,7 +95,7 @@ def measure(run: Run) -> Sequence[Result]:
     with running_towline() as small:
         _deploy_template(small)
         _make_projects(small)
-        speed = _measure_speed(run, small)
+        speed = (*_measure_speed(run, small), measure_access_check(run, small))
         with running_towline() as full:
             _deploy_template(full)
             return (*speed, _measure_growth(run, small, full))

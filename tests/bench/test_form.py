@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench.parts.report import Figure, Result, Run, as_json, as_table, percentile, result
-from bench.programs import api, deploy, footprint, logs, rollout
+from bench.programs import access, api, deploy, footprint, logs, rollout
 
 _BENCH = Path(__file__).parent.parent.parent / "bench"
 _FORM = {
@@ -37,7 +37,8 @@ _PROMISED = {
     ),
     "footprint": (footprint.FIGURES, ("idle_pss_mb", "idle_cpu_percent", "start_to_ready_s")),
     "logs": (logs.FIGURES, ("line_latency_p99_ms", "lines_lost")),
-    "api": (api.FIGURES, ("list_rps_32", "list_p50_ms_1", "growth_ratio")),
+    "access": (access.FIGURES, ("sign_in_difference_percent", "access_check_ms")),
+    "api": (api.FIGURES, ("list_rps_32", "list_p50_ms_1", "access_check_ms", "growth_ratio")),
 }
 
 
