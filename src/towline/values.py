@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 
 class ServiceType(StrEnum):
@@ -40,6 +40,17 @@ class DeploymentStatus(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more will happen to the deployment."""
         return self not in {self.QUEUED, self.BUILDING, self.DEPLOYING}
+
+
+OPEN_STATUSES: Final = (
+    DeploymentStatus.QUEUED.value,
+    DeploymentStatus.BUILDING.value,
+    DeploymentStatus.DEPLOYING.value,
+)
+"""Of deployments to which something will still happen; for conditions on rows."""
+
+RUNNING_STATUSES: Final = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
+"""Of deployments that a worker holds."""
 
 
 class Step(StrEnum):

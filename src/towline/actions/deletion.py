@@ -15,9 +15,8 @@ from towline.models.base import utc_now
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Variable, Workload
-from towline.values import DeploymentStatus, EnvironmentKind
+from towline.values import OPEN_STATUSES, EnvironmentKind
 
-_OPEN = tuple(status.value for status in DeploymentStatus if not status.is_final)
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +25,7 @@ async def retire_workloads(platform: Platform, work: Work, condition: ColumnElem
     query = select(Workload).where(condition).order_by(Workload.id).with_for_update()
     workloads = (await work.session.scalars(query)).all()
     ids = [workload.id for workload in workloads]
-    deployments = select(Deployment).where(Deployment.workload_id.in_(ids), Deployment.status.in_(_OPEN))
+    deployments = select(Deployment).where(Deployment.workload_id.in_(ids), Deployment.status.in_(OPEN_STATUSES))
     for deployment in await work.session.scalars(deployments.with_for_update()):
         try:
             await cancel_deployment(platform, work, deployment)

@@ -17,9 +17,9 @@ from towline.models.base import utc_now
 from towline.models.deployments import Deployment
 from towline.models.history import Event
 from towline.names import first_id
+from towline.values import OPEN_STATUSES
 
 _LOOK_SECONDS: Final = 2.0
-_OPEN: Final = ("queued", "building", "deploying")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,20 @@ async def get_engine_status(platform: Platform) -> EngineStatus:
 
 async def count_open(work: Work) -> dict[str, int]:
     """How many deployments have each status that is not final, from the index of those."""
-    query = select(Deployment.status, func.count()).where(Deployment.status.in_(_OPEN)).group_by(Deployment.status)
+    query = (
+        select(Deployment.status, func.count()).where(Deployment.status.in_(OPEN_STATUSES)).group_by(Deployment.status)
+    )
     counts = dict((await work.session.execute(query)).all())
-    return {status: counts.get(status, 0) for status in _OPEN}
+    return {status: counts.get(status, 0) for status in OPEN_STATUSES}
 
 
 async def get_figures(platform: Platform) -> Figures:
     """The figures of now; cheap however long the history is."""
     now = utc_now()
     since = first_id("dep", now - timedelta(days=1))
-    recent = select(Deployment.status, func.count()).where(Deployment.id >= since, Deployment.status.not_in(_OPEN))
+    recent = select(Deployment.status, func.count()).where(
+        Deployment.id >= since, Deployment.status.not_in(OPEN_STATUSES)
+    )
     async with platform.database.transaction() as work:
         opened = await count_open(work)
         ended = await work.session.execute(recent.group_by(Deployment.status))

@@ -17,7 +17,7 @@ from towline.models.base import utc_now
 from towline.models.deployments import Build, Deployment, Release, Upload
 from towline.models.history import Event, HealthCheck, IdempotentAnswer, Log, LogLine
 from towline.models.services import Workload
-from towline.values import DeploymentStatus
+from towline.values import OPEN_STATUSES
 
 _EVENTS_KEPT = timedelta(days=30)
 _HEALTH_KEPT = timedelta(days=7)
@@ -25,7 +25,6 @@ _ANSWERS_KEPT = timedelta(days=1)
 _LINES_AT_ONCE = 20_000
 _LINES_WEIGHED = 2000
 _LONGEST_LINE = 16_384 * 4  # bytes of UTF-8
-_OPEN = (DeploymentStatus.QUEUED.value, DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
 
 
 async def clean_up(platform: Platform) -> None:
@@ -52,7 +51,9 @@ async def forget_old_releases(platform: Platform) -> None:
     number = func.row_number().over(partition_by=Release.workload_id, order_by=Release.number.desc())
     ranked = select(Release.id, number.label("rank")).where(Release.is_kept).subquery()
     serving = select(Workload.release_id).where(Workload.release_id.is_not(None))
-    wanted = select(Deployment.rollback_to).where(Deployment.status.in_(_OPEN), Deployment.rollback_to.is_not(None))
+    wanted = select(Deployment.rollback_to).where(
+        Deployment.status.in_(OPEN_STATUSES), Deployment.rollback_to.is_not(None)
+    )
     too_old = select(ranked.c.id).where(ranked.c.rank > platform.settings.kept_releases)
     async with platform.database.transaction() as work:
         await work.session.execute(
@@ -98,7 +99,7 @@ async def remove_unneeded_bundles(platform: Platform) -> int:
     recent = _recent()
     async with platform.database.transaction() as work:
         releases = await work.session.scalars(select(Release.bundle_digest).where(Release.is_kept))
-        still_open = (Deployment.status.in_(_OPEN)) | (Deployment.created_at > recent)
+        still_open = (Deployment.status.in_(OPEN_STATUSES)) | (Deployment.created_at > recent)
         deployments = await work.session.scalars(select(Deployment.bundle_digest).where(still_open))
         needed = {digest for digest in [*releases, *deployments] if digest}
         await work.session.execute(
@@ -171,7 +172,7 @@ async def _needed_images(work: Work) -> set[str]:
     releases = await work.session.execute(select(Release.image, Release.image_digest).where(Release.is_kept))
     builds = await work.session.execute(select(Build.image, Build.image_digest).where(Build.used_at > _recent()))
     open_images = await work.session.execute(
-        select(Deployment.image, Deployment.image).where(Deployment.status.in_(_OPEN))
+        select(Deployment.image, Deployment.image).where(Deployment.status.in_(OPEN_STATUSES))
     )
     return {name for row in [*releases, *builds, *open_images] for name in row if name}
 

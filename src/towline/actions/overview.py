@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -33,9 +33,8 @@ from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service
-from towline.values import DeploymentStatus
+from towline.values import RUNNING_STATUSES, DeploymentStatus
 
-RUNNING: Final = ("building", "deploying")
 _Position = tuple[datetime, str]
 
 
@@ -152,7 +151,9 @@ async def _add_facts(
 def _facts() -> Select[*tuple[Any, ...]]:
     """What the rows of deployments only point at, by `ids`; made once, since making it takes longer than running it."""
     made, target, other = aliased(Release), aliased(Release), aliased(Deployment)
-    running = select(other.number).where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
+    running = select(other.number).where(
+        other.workload_id == Deployment.workload_id, other.status.in_(RUNNING_STATUSES)
+    )
     is_queued = Deployment.status == DeploymentStatus.QUEUED.value
     is_delayed = Deployment.not_before > bindparam("moment", type_=DateTime(timezone=True))
     return (

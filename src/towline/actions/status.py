@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
@@ -17,10 +18,9 @@ from towline.models.history import HealthCheck
 from towline.models.projects import Environment
 from towline.models.services import Instance as InstanceRow
 from towline.models.services import Service, Workload
-from towline.values import HealthStatus, Instance, InstanceState
+from towline.values import OPEN_STATUSES, HealthStatus, Instance, InstanceState
 
 _LOOK_SECONDS: Final = 5.0
-_OPEN: Final = ("queued", "building", "deploying")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +107,33 @@ async def list_health_checks(
 
 
 async def _find_workload(work: Work, service: Service, environment: str) -> Any:
+    return (await work.session.execute(_place(), {"service_id": service.id, "environment": environment})).first()
+
+
+@cache
+def _place() -> Select[*tuple[Any, ...]]:
+    """A service in an environment; made once, since making it takes longer than running it."""
     mine = Deployment.workload_id == Workload.id
-    is_open = select(Deployment.id).where(mine, Deployment.status.in_(_OPEN)).order_by(Deployment.number).limit(1)
+    is_open = mine & Deployment.status.in_(OPEN_STATUSES)
+    oldest_open = select(Deployment.id).where(is_open).order_by(Deployment.number).limit(1)
     newest = select(Deployment.id).where(mine).order_by(Deployment.number.desc()).limit(1)
-    query = (
+    return (
         select(
             Workload,
             Release,
             Environment.name.label("environment"),
             addresses(Workload.id).label("routes"),
-            is_open.correlate(Workload).scalar_subquery().label("open_deployment_id"),
+            oldest_open.correlate(Workload).scalar_subquery().label("open_deployment_id"),
             newest.correlate(Workload).scalar_subquery().label("last_deployment_id"),
         )
         .join(Environment, Environment.id == Workload.environment_id)
         .join(Release, Release.id == Workload.release_id, isouter=True)
-        .where(Workload.service_id == service.id, Environment.deleted_at.is_(None), Environment.name == environment)
+        .where(
+            Workload.service_id == bindparam("service_id"),
+            Environment.deleted_at.is_(None),
+            Environment.name == bindparam("environment"),
+        )
     )
-    return (await work.session.execute(query)).first()
 
 
 async def _check_environment(work: Work, project_id: str, environment: str) -> None:

@@ -18,9 +18,7 @@ from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
 from towline.names import new_id
-from towline.values import DeploymentStatus, Trigger
-
-RUNNING = (DeploymentStatus.BUILDING.value, DeploymentStatus.DEPLOYING.value)
+from towline.values import RUNNING_STATUSES, DeploymentStatus, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ async def request_rollback(
     """Queue a rollback to a kept release (None: the one before the current); it first cancels what runs there."""
     workload = await lock_workload(work, project=project, service=service, environment=environment)
     release = await _get_rollback_release(work, workload, release_number)
-    running = select(Deployment).where(Deployment.workload_id == workload.id, Deployment.status.in_(RUNNING))
+    running = select(Deployment).where(Deployment.workload_id == workload.id, Deployment.status.in_(RUNNING_STATUSES))
     for deployment in await work.session.scalars(running):
         await cancel_deployment(platform, work, deployment, status=DeploymentStatus.SUPERSEDED)
     request = DeploymentRequest(trigger=Trigger.ROLLBACK, requested_by=requested_by, rollback_to=release.id)
@@ -179,7 +177,7 @@ async def release_worker_leases(platform: Platform, worker: str) -> None:
     async with platform.database.transaction() as work:
         await work.session.execute(
             update(Deployment)
-            .where(Deployment.worker == worker, Deployment.status.in_(RUNNING))
+            .where(Deployment.worker == worker, Deployment.status.in_(RUNNING_STATUSES))
             .values(lease_until=func.now())
         )
     await platform.bell.ring("deployments")
