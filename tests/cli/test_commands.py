@@ -2,7 +2,6 @@
 
 import io
 import json
-import stat
 from pathlib import Path
 
 import pytest
@@ -143,22 +142,6 @@ def test_events_are_printed_as_they_happen(deployed: Run) -> None:
     lines = deployed("events", "--count", "2", "--json").out.splitlines()
     assert [json.loads(line)["sequence"] for line in lines] == [5, 6]
     assert "deployment.progress message=event 5" in deployed("events", "--count", "1").out
-
-
-def test_login_checks_and_keeps_the_key(
-    run: Run, server_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("wrong\n"))
-    assert run("login", server_url).code == Unauthenticated.exit_code
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{API_KEY}\n"))
-    result = run("login", f"{server_url}/")
-    assert (result.code, API_KEY in result.out) == (0, False)
-    path = tmp_path / "home" / "xdg_config_home" / "towline" / "credentials.json"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert run("projects").code == 0
-    assert run("config", "--json").json["signed_in_as"] == "ann@example.com"
-    assert run("logout", server_url).code == 0
-    assert run("projects").code == Unauthenticated.exit_code
 
 
 def _install(data: Path, url: str) -> None:

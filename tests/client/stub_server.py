@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from tests.client.stub_identities import IDENTITY_ANSWERS
 from tests.client.stub_operations import ANSWERS
 from tests.client.stub_state import API_KEY, NOW, StubState
 from tests.conftest import wait_until
@@ -65,7 +66,7 @@ def _endpoint(state: StubState, operation: Operation) -> Callable[[Request], Any
             state.failures_before_answer -= 1
             return Response("Bad Gateway", 502)
         try:
-            if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            if operation.permission != "anyone" and request.headers.get("authorization") != f"Bearer {API_KEY}":
                 raise Unauthenticated("This needs an API key.")
             return await _answer_once(state, operation, request)
         except ValidationError as error:
@@ -89,7 +90,7 @@ async def _answer_once(state: StubState, operation: Operation, request: Request)
         return _logs(state, operation, request)
     query = operation.query.model_validate(dict(request.query_params)) if operation.query else None
     body = operation.request.model_validate_json(await request.body()) if operation.request else None
-    result = ANSWERS[operation.id](state, request.path_params, query, body)
+    result = {**ANSWERS, **IDENTITY_ANSWERS}[operation.id](state, request.path_params, query, body)
     content = result.model_dump_json().encode() if isinstance(result, BaseModel) else b""
     if key:
         state.answered[key] = (operation.status, content)

@@ -8,6 +8,7 @@ from typing import Any
 
 from towline.contract.deployments import Deployment, DeploymentError, DeploymentStep, DeployRequest
 from towline.contract.domains import Route, RouteCreate
+from towline.contract.identities import IdentityProvider
 from towline.contract.logs import LogEntry
 from towline.contract.projects import Project, ProjectCreate
 from towline.contract.registries import Registry, RegistryCreate
@@ -50,6 +51,9 @@ class StubState:
     answered: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
     calls: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     received_bytes: int = 0
+    device_answers: list[str] = field(default_factory=lambda: ["pending", "slow_down", "approved"])
+    deleted_keys: list[str] = field(default_factory=list[str])
+    providers: dict[str, IdentityProvider] = field(default_factory=dict[str, IdentityProvider])
     numbers: Any = field(default_factory=lambda: count(1))
 
     def create_project(self, body: ProjectCreate) -> Project:

@@ -1,4 +1,4 @@
-"""`towline login | logout | config | open | events`: the server, and what happens on it."""
+"""`towline config | open | events`: the server, and what happens on it."""
 
 import os
 import sys
@@ -9,36 +9,13 @@ from typing import Annotated
 import typer
 
 from towline import __version__
-from towline.cli.credentials import delete_credentials, find_credentials, store_credentials
-from towline.cli.keys import read_secret
+from towline.cli.credentials import find_credentials
 from towline.cli.link import find_link
 from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.output import Output
 from towline.cli.session import open_session
 from towline.client import TowlineClient
 from towline.errors import NotFound, TowlineError
-
-
-def login(
-    url: Annotated[str, typer.Argument(help="Address of the server, such as https://towline.example.com.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Sign in to a server: its API key is asked for, or read from standard input, checked and kept."""
-    api_key = read_secret("API key")
-    output = Output(is_json=as_json)
-    with TowlineClient(url, api_key) as client:
-        account = client.instance.get_account()
-        path = store_credentials(os.environ, url=client.connection.base_url, api_key=api_key)
-    output.model(account, {"signed in as": account.user.email or account.user.name or account.user.id})
-    output.say(f"The key is kept in {path}.")
-
-
-def logout(url: Annotated[str, typer.Argument(help="Address of the server.")], *, as_json: AsJson = False) -> None:
-    """Forget the API key of a server."""
-    if not delete_credentials(os.environ, url=url.rstrip("/")):
-        raise NotFound(f"No key of {url} is kept here.", hint="`towline config` shows where keys come from.")
-    Output(is_json=as_json).say(f"Forgot the key of {url}. It still works; `towline keys delete` revokes it.")
 
 
 def config(*, as_json: AsJson = False) -> None:

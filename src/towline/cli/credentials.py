@@ -23,6 +23,15 @@ class Credentials:
     origin: str
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What `towline login` keeps of a server; `key_id` is empty for a key that it did not make itself."""
+
+    url: str
+    api_key: str
+    key_id: str
+
+
 def find_credentials(environment: Mapping[str, str], *, linked_url: str | None = None) -> Credentials | None:
     """The first of: TOWLINE_URL/TOWLINE_API_KEY, a stored login, this machine's own installation; None without any.
 
@@ -50,12 +59,23 @@ def get_credentials(environment: Mapping[str, str], *, linked_url: str | None = 
     return found
 
 
-def store_credentials(environment: Mapping[str, str], *, url: str, api_key: str) -> Path:
-    """Keep a key for a server, for this user's eyes alone, and make that server the default; the file."""
+def find_login(environment: Mapping[str, str], *, url: str | None = None) -> Login | None:
+    """The stored login of a server, or of the one that is the default."""
+    content = _read_object(credentials_file(environment))
+    wanted = url or str(content.get("default") or "")
+    entry = _servers(content).get(wanted)
+    return Login(wanted, str(entry["api_key"]), str(entry.get("key_id") or "")) if entry else None
+
+
+def store_credentials(environment: Mapping[str, str], *, url: str, api_key: str, key_id: str = "") -> Path:
+    """Keep a key for a server, for this user's eyes alone, and make that server the default; the file.
+
+    `key_id` is given for a key of this machine's own, which nobody else uses.
+    """
     path = credentials_file(environment)
     content = _read_object(path)
     servers = _servers(content)
-    servers[url] = {"api_key": api_key}
+    servers[url] = {"api_key": api_key, **({"key_id": key_id} if key_id else {})}
     _write(path, {"default": url, "servers": servers})
     return path
 

@@ -9,6 +9,7 @@ from towline.client.connection import Connection
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
 from towline.client.events import Events
+from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
@@ -50,6 +51,9 @@ class TowlineClient:
         self.webhook_secrets = WebhookSecrets(self.connection)
         self.events = Events(self.connection)
         self.instance = Instance(self.connection)
+        self.identity_providers = IdentityProviders(self.connection)
+        self.identities = Identities(self.connection)
+        self.device = Device(self.connection)
 
     def __enter__(self) -> Self:
         return self
