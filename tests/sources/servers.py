@@ -168,13 +168,13 @@ class _Threads(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 @contextlib.contextmanager
-def serve_git(root: Path, *, tls: ssl.SSLContext | None = None) -> Generator[GitServer]:
-    """A git server on a loopback port."""
+def serve_git(root: Path, *, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> Generator[GitServer]:
+    """A git server on a port of an address, a loopback one if none is given."""
     state = GitServer(root)
-    server = _Threads(("127.0.0.1", 0), type("Requests", (_Requests,), {"git_server": state}))
+    server = _Threads((address, 0), type("Requests", (_Requests,), {"git_server": state}))
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+    state.url = f"{'https' if tls else 'http'}://{address}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -44,7 +44,6 @@ class TestFetch:
         }.items():
             request = a_request(repository.url, ref)
             assert (await source.fetch_source(request, report)).revision == revision
-            assert await source.get_revision(request) == revision
 
     async def test_branch_wins_over_a_tag_of_the_same_name(
         self, source: GitSource, repository: Repository, report: Reported
@@ -54,7 +53,6 @@ class TestFetch:
         revision = repository.commit(Dockerfile="FROM busybox\n")
         request = a_request(repository.url, "both")
         assert (await source.fetch_source(request, report)).revision == revision
-        assert await source.get_revision(request) == revision
 
     async def test_configured_branch_is_the_default(
         self, source: GitSource, repository: Repository, report: Reported

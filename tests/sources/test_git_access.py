@@ -93,8 +93,6 @@ class TestHttp:
         create_repository(served / "empty")
         with pytest.raises(SourceUnavailable, match="no commit yet"):
             await source.fetch_source(a_request(f"{server.url}/empty/.git"), report)
-        with pytest.raises(SourceUnavailable, match="no commit yet"):
-            await source.get_revision(a_request(f"{server.url}/empty/.git"))
 
     async def test_commit_is_found_in_the_history_when_the_server_gives_no_single_commits(
         self, source: GitSource, repository: Repository, server: GitServer, report: Reported
@@ -139,4 +137,4 @@ class TestAllowed:
             await source.fetch_source(request, report)
         assert refused.value.field == "url"
         with pytest.raises(InvalidInput):
-            await source.get_revision(request)
+            await source.authenticate(request)

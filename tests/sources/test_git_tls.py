@@ -1,7 +1,9 @@
 """HTTPS with certificates that are trusted, and one that is not."""
 
+import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,16 +16,24 @@ from tests.sources.conftest import Reported
 from tests.sources.requests import a_request
 from tests.sources.servers import GitServer, Repository, serve_git
 
-from towline.errors import SourceUnavailable
+from towline.errors import InvalidInput, SourceUnavailable
 from towline.sources.git.source import GitSource
+
+
+def own_address() -> str:
+    """An address of this machine by which others could reach it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("198.51.100.1", 9))
+        return probe.getsockname()[0]
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for the loopback address, with its key in the same file."""
+    """A certificate for the loopback address and another of this machine's, with its key in the same file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
+    addresses = [IPv4Address("127.0.0.1"), IPv4Address(own_address())]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -32,7 +42,7 @@ def certificate(tmp_path: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address) for address in addresses]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -70,3 +80,33 @@ async def test_other_certificate_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(SourceUnavailable, match="certificate"):
         await source.fetch_source(a_request(f"{secure_server.url}/shop/.git"), report)
+
+
+async def test_redirects_are_followed_and_none_leads_to_this_machine_or_to_instances(
+    source: GitSource,
+    repository: Repository,
+    served: Path,
+    certificate: Path,
+    report: Reported,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with (
+        serve_git(served, tls=context, address=own_address()) as old,
+        serve_git(served, tls=context, address=own_address()) as new,
+    ):
+        request = replace(a_request(f"{old.url}/shop/.git"), allows_local=False)
+        old.redirect_to = new.url
+        assert (await source.fetch_source(request, report)).revision == repository.git("rev-parse", "HEAD")
+        assert await source.authenticate(request)
+        with pytest.raises(InvalidInput, match="network of Towline's instances"):
+            await source.fetch_source(replace(request, closed_networks=(f"{own_address()}/32",)), report)
+        for target in ("https://127.0.0.1:1", "https://localhost:1"):
+            old.redirect_to = target
+            with pytest.raises(InvalidInput, match="this machine"):
+                await source.fetch_source(request, report)
+        old.redirect_to = old.url
+        with pytest.raises(SourceUnavailable, match="one redirect to the next"):
+            await source.fetch_source(request, report)

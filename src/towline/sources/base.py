@@ -18,14 +18,15 @@ class FetchRequest:
     """What to fetch: `config` is the service's source configuration as the source itself validated it.
 
     `ref` is a branch, tag or commit (git) or an upload's digest (upload); empty means the configured default.
-    `allows_local` is true only for instance administrators (file:// and loopback addresses). Limits are in bytes and
-    files of the unpacked tree.
+    `allows_local` is true only for instance administrators (file:// and loopback addresses, and those in
+    `closed_networks`, where the platform's own instances are). Limits are in bytes and files of the unpacked tree.
     """
 
     config: Mapping[str, object]
     ref: str = ""
     credential: Credential | None = None
     allows_local: bool = False
+    closed_networks: tuple[str, ...] = ()
     timeout: timedelta = timedelta(minutes=5)
     max_bytes: int = 2 * 1024**3
     max_files: int = 200_000

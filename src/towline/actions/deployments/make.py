@@ -118,6 +118,7 @@ def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
         ref=deployment.ref,
         credential=credential,
         allows_local=deployment.allows_local,
+        closed_networks=tuple(filter(None, (platform.settings.network_pool, platform.settings.internal_address))),
         timeout=platform.settings.fetch_timeout,
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,

@@ -47,7 +47,8 @@ def git_settings(home: Path, *, allows_local: bool) -> dict[str, str]:
         # Packs go to the disk as they come, where their size is watched; loose objects would pass through memory.
         "fetch.unpackLimit": "1",
         "gc.auto": "0",
-        "http.followRedirects": "initial",
+        # Redirects are followed by Towline, which looks where they lead; only a proxy does that itself.
+        "http.followRedirects": "initial" if allows_local or has_proxy(os.environ) else "false",
         "http.lowSpeedLimit": "1000",
         "http.lowSpeedTime": "60",
         "init.defaultBranch": "main",
@@ -56,6 +57,11 @@ def git_settings(home: Path, *, allows_local: bool) -> dict[str, str]:
     }
     settings |= {f"fetch.fsck.{message}": "ignore" for message in _HARMLESS}
     return settings | ({"safe.directory": "*"} if allows_local else {})
+
+
+def has_proxy(environment: Mapping[str, str]) -> bool:
+    """Whether git will go through a proxy."""
+    return any(environment.get(name) for name in _PASSED_ON if name.lower().endswith("_proxy") and name != "no_proxy")
 
 
 def render_settings(settings: Mapping[str, str]) -> str:

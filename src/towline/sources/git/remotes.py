@@ -120,8 +120,8 @@ def resolve_submodule(parent: Remote, address: str, *, name: str) -> Remote:
     return remote
 
 
-async def check_allowed(remote: Remote, *, allows_local: bool) -> Sequence[str]:
-    """The addresses the host has now; InvalidInput when it is this machine and that is not allowed.
+async def check_allowed(remote: Remote, *, allows_local: bool, closed_networks: Sequence[str] = ()) -> Sequence[str]:
+    """The addresses the host has now; InvalidInput when one is this machine's, or in a network that is not open.
 
     Empty when the host is not known here, as behind a proxy: git then says what is wrong.
     """
@@ -132,6 +132,11 @@ async def check_allowed(remote: Remote, *, allows_local: bool) -> Sequence[str]:
     addresses = await _resolve(remote)
     if _is_named_local(remote.host) or any(_is_local(address) for address in addresses):
         raise InvalidInput(f"The host {remote.host!r} is this machine; only administrators may use it.", field="url")
+    if any(_is_inside(address, closed_networks) for address in addresses):
+        raise InvalidInput(
+            f"The host {remote.host!r} is in a network of Towline's instances; only administrators may use it.",
+            field="url",
+        )
     return addresses
 
 
@@ -188,6 +193,15 @@ async def _resolve(remote: Remote) -> Sequence[str]:
 
 def _is_named_local(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost") or _is_local(host)
+
+
+def _is_inside(address: str, networks: Sequence[str]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return any((mapped or ip) in ipaddress.ip_network(network) for network in networks)
 
 
 def _is_local(address: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from towline.errors import BundleRejected
@@ -11,7 +11,6 @@ from towline.sources.git.failures import Reason, fetch_failure, find_reason, ref
 from towline.sources.git.remotes import (
     Remote,
     candidate_refs,
-    check_allowed,
     is_commit,
     resolve_submodule,
 )
@@ -44,7 +43,14 @@ class Checkout:
 
     async def run(self, ref: str) -> Commit:
         """Fetch a ref and write its files, submodules included when they are wanted."""
-        pinned = await check_allowed(self.remote, allows_local=self.workspace.request.allows_local)
+        remote, pinned = await self.workspace.settle(self.remote)
+        if remote != self.remote:
+            await self.workspace.report(f"Redirected to {remote.url}")
+            return await replace(self, remote=remote).check_out(ref, pinned)
+        return await self.check_out(ref, pinned)
+
+    async def check_out(self, ref: str, pinned: Sequence[str]) -> Commit:
+        """The same at an address that was checked: redirects are behind, and `pinned` is where the host is."""
         await self._create(ref)
         await self._fetch(ref, self._network_options(pinned))
         commit = await self._get_commit(ref)

@@ -1,7 +1,6 @@
 """Source `git`: any repository that the git command line can fetch over https or ssh."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -12,9 +11,9 @@ from towline.errors import InvalidInput, SourceUnavailable, TimedOut, TooLarge
 from towline.infra.processes import Finished
 from towline.infra.scratch import measure_folder
 from towline.sources.base import FetchRequest, Source, StoreTree
-from towline.sources.git.failures import Reason, fetch_failure, find_reason, ref_missing
+from towline.sources.git.failures import Reason, fetch_failure, find_reason
 from towline.sources.git.lfs import find_lfs_pointers
-from towline.sources.git.remotes import Remote, candidate_refs, check_allowed, check_ref, is_commit, parse_remote
+from towline.sources.git.remotes import Remote, check_ref, parse_remote
 from towline.sources.git.repository import Checkout, Commit
 from towline.sources.git.workspace import Workspace, open_workspace
 from towline.sources.settings import check_keys, get_flag, get_text
@@ -23,7 +22,6 @@ from towline.values import Bundle, Report, WebhookEvent
 
 _KEYS = ("branch", "lfs", "subdirectory", "submodules", "url")
 _NO_ACCESS = frozenset({Reason.NEEDS_CREDENTIAL, Reason.REFUSED, Reason.NO_REPOSITORY, Reason.HOST_KEY})
-_ADVERTISED = re.compile(r"(?P<id>[0-9a-f]{40,64})\t(?P<name>\S+)")
 
 
 class GitSource(Source):
@@ -58,21 +56,6 @@ class GitSource(Source):
             raise fetch_failure(remote, output=listed.tail, ref="", has_credential=request.credential is not None)
         return listed.exit_code == 0
 
-    async def get_revision(self, request: FetchRequest) -> str:
-        """The commit a ref points at now, without fetching; a full commit id is returned as it is."""
-        remote, ref = self._target(request)
-        if is_commit(ref):
-            return ref
-        names = candidate_refs(ref)
-        listed = await self._list_remote(remote, request, *names, *(f"{name}^{{}}" for name in names))
-        if listed.exit_code:
-            raise fetch_failure(remote, output=listed.tail, ref=ref, has_credential=request.credential is not None)
-        found = {match["name"]: match["id"] for match in _ADVERTISED.finditer(listed.tail)}
-        for name in names:
-            if name in found:
-                return found.get(f"{name}^{{}}", found[name])
-        raise ref_missing(remote, ref)
-
     async def fetch_source(self, request: FetchRequest, report: Report) -> Bundle:
         """Fetch the ref (or the configured branch, or the default one) and store its tree without `.git`."""
         request = replace(request, config=self.validate_config(request.config))
@@ -96,9 +79,9 @@ class GitSource(Source):
         return open_workspace(self._scratch_dir, remote, request=request, known_hosts=self._known_hosts, report=report)
 
     async def _list_remote(self, remote: Remote, request: FetchRequest, *patterns: str) -> Finished:
-        await check_allowed(remote, allows_local=request.allows_local)
         async with _bounded_time(remote, request), self._open(remote, request, _say_nothing) as workspace:
-            return await workspace.run("ls-remote", "--quiet", "--", remote.url, *patterns)
+            settled, _ = await workspace.settle(remote)
+            return await workspace.run("ls-remote", "--quiet", "--", settled.url, *patterns)
 
     async def _store(self, workspace: Workspace, commit: Commit) -> Bundle:
         subdirectory = str(workspace.request.config["subdirectory"])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,8 @@ from towline.infra.processes import Finished, run_process
 from towline.infra.scratch import measure_folder, scratch_folder
 from towline.sources.base import FetchRequest
 from towline.sources.git.environment import git_environment, ssh_command, write_home
-from towline.sources.git.remotes import Remote
+from towline.sources.git.redirects import follow_redirects
+from towline.sources.git.remotes import Remote, check_allowed
 from towline.values import Report
 
 Result = TypeVar("Result")
@@ -46,6 +47,17 @@ class Workspace:
         if self._repositories > _MOST_REPOSITORIES:
             raise TooLarge(f"The repository has more than {_MOST_REPOSITORIES} submodules.")
         return self._objects / str(self._repositories)
+
+    async def settle(self, remote: Remote) -> tuple[Remote, Sequence[str]]:
+        """Where a repository is once redirects are followed, and the addresses git is held to.
+
+        Behind a proxy addresses are the proxy's to check, and git follows redirects itself.
+        """
+        request = self.request
+        if self.has_proxy:
+            networks = request.closed_networks
+            return remote, await check_allowed(remote, allows_local=request.allows_local, closed_networks=networks)
+        return await follow_redirects(remote, request)
 
     def has_credential_for(self, remote: Remote) -> bool:
         """Whether the credential is shown to this remote."""

@@ -1,0 +1,102 @@
+"""Redirects of git servers, followed step by step, so that none leads to where Towline does not fetch from."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urljoin
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from towline.errors import SourceUnavailable
+from towline.sources.base import FetchRequest
+from towline.sources.git.remotes import Remote, check_allowed, parse_remote
+from towline.values import Credential
+
+_SUFFIX: Final = "/info/refs?service=git-upload-pack"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST: Final = 5
+_SECONDS: Final = 20.0
+_ANY_USER: Final = "x-access-token"
+
+
+async def follow_redirects(remote: Remote, request: FetchRequest) -> tuple[Remote, Sequence[str]]:
+    """Where an https repository is now, and the addresses that were checked; InvalidInput when that is this machine.
+
+    The remote itself when it is no https one, or when the server cannot be asked: git then says what is wrong.
+    SourceUnavailable when there is no end to it.
+    """
+    origin = remote.origin
+    for _ in range(_MOST):
+        addresses = await check_allowed(
+            remote, allows_local=request.allows_local, closed_networks=request.closed_networks
+        )
+        if remote.protocol != "https" or not addresses:
+            return remote, addresses
+        credential = request.credential if remote.origin == origin else None
+        target = await _find_target(remote, addresses, credential=credential)
+        if target is None:
+            return remote, addresses
+        remote = parse_remote(target)
+    raise SourceUnavailable(f"The address {remote.url} leads from one redirect to the next.")
+
+
+async def _find_target(remote: Remote, addresses: Sequence[str], *, credential: Credential | None) -> str | None:
+    """The repository that the server redirects to; None when it answers itself."""
+    location = await _find_location(remote, addresses, credential=None)
+    if location is None and credential is not None and credential.password:
+        location = await _find_location(remote, addresses, credential=credential)
+    target = urljoin(remote.url.rstrip("/") + _SUFFIX, location or "")
+    return target.removesuffix(_SUFFIX) if location and target.endswith(_SUFFIX) else None
+
+
+async def _find_location(remote: Remote, addresses: Sequence[str], *, credential: Credential | None) -> str | None:
+    auth = None
+    if credential is not None:
+        auth = aiohttp.BasicAuth(credential.username or _ANY_USER, credential.password, encoding="utf-8")
+    limit = aiohttp.ClientTimeout(total=_SECONDS)
+    trusted = await asyncio.to_thread(_trusted)
+    connector = aiohttp.TCPConnector(resolver=_Pinned(addresses), force_close=True, ssl=trusted)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=limit, headers={"User-Agent": "git/2.0"}) as session,
+            session.get(remote.url.rstrip("/") + _SUFFIX, allow_redirects=False, auth=auth) as response,
+        ):
+            return response.headers.get("Location") if response.status in _REDIRECTS else None
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        return None
+
+
+def _trusted() -> ssl.SSLContext:
+    """The certificates that git trusts."""
+    return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or os.environ.get("CURL_CA_BUNDLE"))
+
+
+class _Pinned(AbstractResolver):
+    """Knows just the addresses that were checked, so that the name cannot lead elsewhere a moment later."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses, whatever the name."""
+        del family
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
