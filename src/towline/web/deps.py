@@ -61,6 +61,7 @@ class Call:
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
     open_work: Work | None = None
     found_project: Project | None = None
+    found_project_id: str = ""
     found_service: Service | None = None
     found_deployment: Deployment | None = None
 
@@ -138,6 +139,7 @@ class Call:
     def _let_in(self, project: Project, permission: Permission) -> Project:
         self.is_checked, self.granted = True, (permission.value, project.id)
         self.found_project = project
+        self.found_project_id = project.id  # a refusal is noted after a rollback, when the row is not readable any more
         return project
 
 

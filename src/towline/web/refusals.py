@@ -77,8 +77,8 @@ async def _write(
 
 
 async def _find_target(work: Work, call: Call) -> str:
-    if call.found_project is not None:
-        return call.found_project.id
+    if call.found_project_id:
+        return call.found_project_id
     found = await find_project_id(work.session, call.asked_project) if call.asked_project else None
     if found is None and "deployment" in call.path:
         found = await find_project_id_of_deployment(work.session, call.path["deployment"])
