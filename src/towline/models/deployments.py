@@ -10,6 +10,7 @@ from towline.models.base import Identified, Row, utc_now
 
 _OPEN = text("status IN ('queued', 'building', 'deploying')")
 _RUNNING = text("status IN ('building', 'deploying')")
+_ENDED_BADLY = text("status IN ('failed', 'cancelled', 'superseded')")
 
 
 class Deployment(Identified, Row):
@@ -24,6 +25,7 @@ class Deployment(Identified, Row):
         UniqueConstraint("workload_id", "number"),
         Index("uq_deployments_one_running", "workload_id", unique=True, postgresql_where=_RUNNING),
         Index("ix_deployments_open", "created_at", postgresql_where=_OPEN),
+        Index("ix_deployments_ended_badly", "status", "id", postgresql_where=_ENDED_BADLY),
         Index(None, "project_id", text("created_at DESC")),
         Index(None, "service_id", text("created_at DESC")),
         Index(None, "group_id", postgresql_where=text("group_id IS NOT NULL")),

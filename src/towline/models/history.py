@@ -19,6 +19,7 @@ class Event(Row):
         Index("ix_events_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
         Index(None, "project_id", "sequence"),
         Index(None, "deployment_id", "sequence"),
+        Index(None, "user_id", "sequence"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -23,10 +23,10 @@ class PlatformRoutes:
 class TraefikOptions:
     """Where Traefik is and what it was started with.
 
-     `routes_dir` is the folder it watches; the folder's parent must be on the same file system and writable.
-     `api_url` is the loopback address of its API. `https_port` is the one visitors see. `log_file` (JSON) and
-     `acme_storage` are read to explain certificates; `public_addresses` are this machine's own, to compare DNS with
-    XX"""
+    `routes_dir` is the folder it watches; the folder's parent must be on the same file system and writable.
+    `api_url` is the loopback address of its API. `https_port` is the one visitors see. `log_file` (JSON) and
+    `acme_storage` are read to explain certificates; `public_addresses` are this machine's own, to compare DNS with.
+    """
 
     routes_dir: Path
     api_url: str
