@@ -93,6 +93,7 @@ TRIES: Final[dict[str, Try]] = {
     "identities.list": Try(EVERYONE, "GET", "/account/identities"),
     "identities.delete": Try(SESSIONS_ONLY, "DELETE", "/account/identities/idn_0"),
     "secondFactors.list": Try(EVERYONE, "GET", "/account/second-factors"),
+    "secondFactors.delete": Try(ADMINISTERS, "DELETE", "/users/{member}/second-factors"),
     "totp.begin": Try(SESSIONS_ONLY, "POST", "/account/totp"),
     "totp.confirm": Try(SESSIONS_ONLY, "POST", "/account/totp/confirm", {"code": "123456"}),
     "totp.delete": Try(SESSIONS_ONLY, "DELETE", "/account/totp"),
@@ -133,6 +134,14 @@ TRIES: Final[dict[str, Try]] = {
     "instances.list": Try(VIEWS, "GET", f"{_S}/instances"),
     "health.history": Try(VIEWS, "GET", f"{_S}/health"),
     "releases.list": Try(VIEWS, "GET", f"{_S}/releases"),
+    "projects.deploy": Try(DEPLOYS, "POST", f"{_P}/deploy", {}),
+    "groups.list": Try(VIEWS, "GET", f"{_P}/groups"),
+    "groups.getStatus": Try(VIEWS, "GET", f"{_P}/groups/{{group}}"),
+    "groups.cancel": Try(DEPLOYS, "POST", f"{_P}/groups/{{group}}/cancel"),
+    "groups.rollback": Try(DEPLOYS, "POST", f"{_P}/groups/rollback", {"group": "{group}"}),
+    "dependencies.list": Try(VIEWS, "GET", f"{_P}/dependencies"),
+    "dependencies.set": Try(MANAGES, "PUT", f"{_S}/dependencies/{{needed}}", {"cascade": True}),
+    "dependencies.delete": Try(MANAGES, "DELETE", f"{_S}/dependencies/{{needed}}"),
     "releases.promote": Try(
         DEPLOYS,
         "POST",
@@ -171,6 +180,14 @@ TRIES: Final[dict[str, Try]] = {
     ),
     "registries.delete": Try(MANAGES, "DELETE", "/registries/{registry}"),
     "audit.list": Try(MANAGES, "GET", "/audit", query={"project": "{project}"}),
+    "audit.export": Try(MANAGES, "GET", "/audit/export", query={"project": "{project}"}),
+    "audit.head": Try(ADMINISTERS, "GET", "/audit/head"),
+    "audit.verify": Try(ADMINISTERS, "GET", "/audit/verify"),
+    "webhookSecrets.list": Try(MANAGES, "GET", f"{_S}/webhook-secrets"),
+    "webhookSecrets.rotate": Try(MANAGES, "POST", f"{_S}/webhook-secrets", {}),
+    "webhookSecrets.delete": Try(MANAGES, "DELETE", f"{_S}/webhook-secrets/{{secret}}"),
+    "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
+    "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),
 }
 ELSEWHERE: Final = {"events": "tests/web/test_live.py"}
@@ -191,6 +208,9 @@ OPEN_PATHS: Final = {
     "/device",
     "/account/security",
     "/_towline/account.js",
+    "/invitation/{token}",
+    "/password-reset",
+    "/password-reset/{token}",
 }
 """Routes outside the API, which tell nothing of projects; anything new has to be put here on purpose."""
 
@@ -221,7 +241,7 @@ def test_no_route_is_unknown_here() -> None:
 
 async def test_instance_wide_lists_are_for_administrators(door: Door) -> None:
     crowd = await gather(door)
-    for path in ("/audit", "/invitations"):
+    for path in ("/audit", "/audit/export", "/invitations"):
         seen = {name: (await person.call("GET", path)).status_code for name, person in crowd.people.items()}
         expected = (401, 403, 403, 403, 403, 403, 403, 200, 403, 403, 401, 401)
         assert seen == dict(zip(PEOPLE, expected, strict=True))

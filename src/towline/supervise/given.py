@@ -16,6 +16,7 @@ _SCHEMES: Final = {
     "TOWLINE_DATABASE_URL": ("postgresql+asyncpg://",),
     "TOWLINE_REDIS_URL": ("redis://", "rediss://", "unix://"),
     "TOWLINE_ACME_DIRECTORY_URL": ("https://",),
+    "TOWLINE_SMTP_URL": ("smtp://", "smtps://"),
 }
 
 
