@@ -9,16 +9,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from tests.web.serving import Served, serving
 
 from towline.actions.deployments.progress import emit_progress
-from towline.actions.log_pages import LinePage
+from towline.actions.log_pages import LineChoice, LinePage, read_page
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.contract.logs import LogEntry, LogPage
+from towline.errors import TimedOut
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
+from towline.models.history import Log
 from towline.web.logs import encode_lines
 
 
@@ -27,6 +29,23 @@ async def served(platform: Platform) -> AsyncGenerator[Served]:
     """The application on a real server."""
     async with serving(platform) as served:
         yield served
+
+
+async def test_a_search_that_takes_too_long_ends_and_says_how_to_search_less(served: Served) -> None:
+    deployment = await _write(served, 1)
+    many = text(
+        "INSERT INTO log_lines (log_id, sequence, at, stream, level, message) "
+        "SELECT id, number, now(), 'stdout', 'info', repeat('x', 200) "
+        "FROM logs, generate_series(2, 20000) AS number WHERE owner_id = :owner"
+    )
+    async with served.platform.database.transaction() as work:
+        await work.session.execute(many, {"owner": deployment.id})
+        await work.session.execute(update(Log).where(Log.owner_id == deployment.id).values(last_sequence=20_000))
+    choice = LineChoice(tail=10, query="nowhere to be found")
+    with pytest.raises(TimedOut, match="Searching") as raised:
+        await read_page(served.platform, deployment.id, choice, limit=timedelta(milliseconds=1))
+    assert "since" in raised.value.hint
+    assert (await read_page(served.platform, deployment.id, choice)).lines == []
 
 
 async def test_a_deployments_log_is_read_in_pages_and_from_its_end(served: Served) -> None:

@@ -4,21 +4,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.events import CHANNEL
 from towline.actions.logs import follow_lines
 from towline.actions.platform import Platform
+from towline.errors import TimedOut
 from towline.models.deployments import Deployment
 from towline.models.history import Log, LogLine
 from towline.values import DeploymentStatus
 
 Line = dict[str, Any]
 DEFAULT_TAIL: Final = 200
+SEARCH_LIMIT: Final = timedelta(seconds=10)
 _COLUMNS: Final = (
     LogLine.sequence,
     LogLine.at,
@@ -34,6 +37,8 @@ _DISORDER: Final = 5_000
 """How many lines several instances' lines may be out of the order of their times."""
 
 _LOOK_SECONDS: Final = 2.0
+_BOUND_SEARCH: Final = text("SELECT set_config('statement_timeout', :most, true)")
+_TOO_SLOW: Final = "57014"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,25 @@ class LinePage:
     next_sequence: int
 
 
-async def read_page(platform: Platform, owner_id: str, choice: LineChoice) -> LinePage:
-    """The chosen lines of one log; none when nothing was written to it yet."""
+async def read_page(
+    platform: Platform, owner_id: str, choice: LineChoice, *, limit: timedelta = SEARCH_LIMIT
+) -> LinePage:
+    """The chosen lines of one log; none when nothing was written to it yet. TimedOut when a search takes too long."""
+    try:
+        return await _read_page(platform, owner_id, choice, limit=limit)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _TOO_SLOW:
+            raise
+        raise TimedOut(
+            f"Searching the log took longer than {limit.total_seconds():g} s.",
+            hint="Search a part of it: pass `since`, a time or a sequence, and go on from `next_sequence`.",
+        ) from error
+
+
+async def _read_page(platform: Platform, owner_id: str, choice: LineChoice, *, limit: timedelta) -> LinePage:
     async with platform.database.transaction() as work:
+        if choice.is_filtered:
+            await work.session.execute(_BOUND_SEARCH, {"most": f"{limit.total_seconds() * 1000:.0f}ms"})
         log = (await work.session.execute(select(Log.id, Log.last_sequence).where(Log.owner_id == owner_id))).first()
         if log is None:
             return LinePage((), 1)
