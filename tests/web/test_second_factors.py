@@ -12,6 +12,8 @@ from tests.authenticator import Authenticator
 from tests.stand_ins import stand_in_platform
 from tests.web.door import Door, Person, open_door
 
+from towline.actions.limits import OF_SECOND_FACTOR, Visit, count_second_factor, make_device_mark
+from towline.actions.second_factors.factors import list_factors
 from towline.actions.sessions import open_session
 from towline.actions.sign_in import SecondFactorNeeded, complete_first_factor
 from towline.models.accounts import User
@@ -126,6 +128,34 @@ async def test_tries_are_bounded_and_the_secret_is_sealed(door: Door) -> None:
     async with door.platform.database.transaction() as work:
         row = await work.session.get_one(TotpSecret, ann.user_id)
         assert totp.secret.encode() not in row.secret
+
+
+async def test_strangers_who_know_the_password_cannot_go_on_guessing_all_day(door: Door) -> None:
+    ann = await signed_in(door)
+    totp, _ = await turn_totp_on(ann)
+    for _ in range(OF_SECOND_FACTOR):
+        await count_second_factor(door.platform, Visit("198.51.100.7"), user_id=ann.user_id)
+    code = totp.at(utc_now(), counter_offset=1)
+    assert (await finish(door, await after_password(door, ann), code=code))[0] == 429
+    mark = make_device_mark(door.platform, ann.user_id)
+    ticket = await after_password(door, ann)
+    body = {"ticket": ticket, "code": code}
+    known = {"Cookie": f"towline_device={mark}"}
+    answer = await door.nobody().call("POST", "/sign-in/second-factor", json=body, headers=known)
+    assert answer.status_code == 201, answer.text
+
+
+async def test_an_administrator_lets_in_who_has_lost_everything(door: Door) -> None:
+    ann, root = await signed_in(door), await door.add_person(is_administrator=True)
+    await turn_totp_on(ann)
+    await add_passkey(ann, Authenticator(ORIGIN))
+    await root.delete(f"/users/{ann.user_id}/second-factors")
+    assert (await ann.call("GET", "/account")).status_code == 401
+    async with door.platform.database.transaction() as work:
+        assert await list_factors(work.session, ann.user_id) == frozenset()
+        query = select(AuditEntry).where(AuditEntry.action == "secondFactors.delete")
+        [entry] = (await work.session.scalars(query)).all()
+    assert entry.detail["factors"] == ["passkey", "recovery_code", "totp"]
 
 
 async def test_changes_need_a_session_with_a_recent_proof(door: Door) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from towline.actions.access import Caller
 from towline.actions.audit import record
 from towline.actions.installation import platform_url
-from towline.actions.limits import Visit, attempt_of, count_try, count_visit, forgive
+from towline.actions.limits import Visit, attempt_of, count_second_factor, count_try, count_visit, forgive
 from towline.actions.platform import Platform
 from towline.actions.second_factors.ceremonies import assertion_options, challenge_of, check_usable
 from towline.actions.second_factors.factors import Factor
@@ -92,7 +92,10 @@ async def finish_sign_in(platform: Platform, visit: Visit, *, ticket: str, proof
     NotFound when the ticket is not valid any more, Unauthenticated when the proof is wrong, TooManyTries.
     """
     waiting, user, is_known = await _count(platform, visit, ticket)
-    attempt = await count_try(platform, visit, email=user.email, user_id=user.id, is_known_address=is_known)
+    attempts = (
+        await count_try(platform, visit, email=user.email, user_id=user.id, is_known_address=is_known),
+        await count_second_factor(platform, visit, user_id=user.id),
+    )
     try:
         async with platform.database.transaction() as work:
             await use_ticket(work, SECOND_FACTOR, ticket)
@@ -104,7 +107,8 @@ async def finish_sign_in(platform: Platform, visit: Visit, *, ticket: str, proof
     except (InvalidInput, Unauthenticated) as error:
         await _note_refused(platform, user, visit, reason=error.message)
         raise
-    await forgive(platform, attempt)
+    for attempt in attempts:
+        await forgive(platform, attempt)
     return signed_in
 
 

@@ -20,6 +20,9 @@ OF_KNOWN: Final = 10
 OF_ALL: Final = 5000
 """Tries within the time: at one account by strangers, from one address, of one known device, and by all strangers."""
 
+OF_SECOND_FACTOR: Final = 30
+"""Second factors that strangers may get wrong at one account, within a day."""
+
 _MARK_CONTEXT: Final = "known device"
 
 
@@ -66,6 +69,16 @@ async def count_visit(platform: Platform, visit: Visit) -> Attempt:
     return await _take(platform, attempt_of(visit).limits)
 
 
+async def count_second_factor(platform: Platform, visit: Visit, *, user_id: str) -> Attempt:
+    """Count a second factor that a stranger types who knows the first, beside `count_try`; TooManyTries.
+
+    Of a million codes three are right at a time: at this pace guessing one takes decades.
+    """
+    if find_known_device(platform, visit.mark, user_id=user_id):
+        return Attempt([])
+    return await _take(platform, [Limit(f"second factor {user_id}", OF_SECOND_FACTOR)], within=timedelta(days=1))
+
+
 def attempt_of(visit: Visit) -> Attempt:
     """What `count_visit` counts, for taking it back in a later request."""
     return Attempt([Limit(f"address {_network(visit.address)}", OF_ADDRESS), Limit("all passkeys", OF_ALL)])
@@ -97,8 +110,8 @@ def find_known_device(platform: Platform, mark: str, *, user_id: str) -> str | N
     return device if user_id and owner == user_id else None
 
 
-async def _take(platform: Platform, limits: Sequence[Limit]) -> Attempt:
-    full: Full | None = await platform.counters.take(limits, within=WITHIN)
+async def _take(platform: Platform, limits: Sequence[Limit], *, within: timedelta = WITHIN) -> Attempt:
+    full: Full | None = await platform.counters.take(limits, within=within)
     if full is not None:
         minutes = -(-full.seconds // 60)
         hint = f"Try again in {minutes} min, or from a device that you have signed in with before."

@@ -30,6 +30,10 @@ class SecondFactors:
         """What the caller can prove after a password."""
         return self._connection.send(Call("secondFactors.list"), SecondFactorsModel)
 
+    def delete(self, user: str) -> None:
+        """Delete all second factors and passkeys of a user who has lost them; for administrators."""
+        self._connection.run(Call("secondFactors.delete", {"user": user}))
+
     def begin_totp(self) -> TotpSetup:
         """A new secret for an authenticator app; the only answer that shows it."""
         return self._connection.send(Call("totp.begin"), TotpSetup)

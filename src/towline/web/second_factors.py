@@ -1,11 +1,17 @@
 """HTTP: the caller's one-time codes and recovery codes, and an overview of all their second factors."""
 
 from towline.actions.credentials import check_recent_proof
-from towline.actions.second_factors.factors import ensure_recovery_codes, forget_useless_codes, list_factors
+from towline.actions.second_factors.factors import (
+    delete_factors,
+    ensure_recovery_codes,
+    forget_useless_codes,
+    list_factors,
+)
 from towline.actions.second_factors.passkeys import list_passkeys
 from towline.actions.second_factors.recovery_codes import count_recovery_codes, create_recovery_codes
 from towline.actions.second_factors.totp import begin_totp, confirm_totp, delete_totp, find_confirmed_at
 from towline.actions.sessions import end_sessions
+from towline.actions.users import get_user
 from towline.contract.second_factors import RecoveryCodes, SecondFactors, TotpConfirm, TotpSetup
 from towline.errors import Conflict
 from towline.web.deps import Call
@@ -69,3 +75,14 @@ async def create(call: Call) -> RecoveryCodes:
         hint = "Set up an authenticator app or add a passkey first."
         raise Conflict("There is no second factor that recovery codes could stand in for.", hint=hint)
     return RecoveryCodes(recovery_codes=list(await create_recovery_codes(call.work, user_id)))
+
+
+@router.operation("secondFactors.delete")
+async def delete_all(call: Call) -> None:
+    """Delete the second factors and passkeys of somebody who has lost them; their sessions end."""
+    if call.caller.session_id:
+        check_recent_proof(call.credential)
+    user = await get_user(call.session, call.path["user"])
+    factors = await delete_factors(call.work, user.id)
+    call.note(user.id, factors=sorted(factors))
+    await end_sessions(call.platform, call.work, user_id=user.id, except_id=call.caller.session_id)

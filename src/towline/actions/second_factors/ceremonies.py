@@ -62,6 +62,7 @@ def relying_party(*, host: str, url: str) -> RelyingParty:
     An https address in front of it (a proxy of the user's own) counts as well. Browsers allow passkeys only on https
     and on localhost: WebAuthn, section 5.1.3, through Secure Contexts, section 3.1.
     """
+    host, url = host.lower(), url.lower()
     is_local = host == "localhost" or host.endswith(".localhost")
     origins = dict.fromkeys(origin for origin in (url, f"https://{host}") if is_local or origin.startswith("https://"))
     return RelyingParty(host, tuple(origins))
@@ -69,7 +70,7 @@ def relying_party(*, host: str, url: str) -> RelyingParty:
 
 def check_usable(url: str, party: RelyingParty) -> None:
     """Return when browsers know passkeys at this address of the installation; Conflict otherwise."""
-    if url not in party.origins:
+    if url.lower() not in party.origins:
         hint = "Give the installation a certificate (TOWLINE_ACME_EMAIL), or use one-time codes of an app."
         raise Conflict(f"Browsers know no passkeys at {url}: it is not https.", hint=hint)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.second_factors.recovery_codes import (
@@ -41,6 +41,14 @@ async def ensure_recovery_codes(work: Work, user_id: str) -> Sequence[str]:
     if await count_recovery_codes(work.session, user_id):
         return ()
     return await create_recovery_codes(work, user_id)
+
+
+async def delete_factors(work: Work, user_id: str) -> frozenset[str]:
+    """Delete all second factors of a user, passkeys included, and every code; the names of what there was."""
+    found = await list_factors(work.session, user_id)
+    for table in (TotpSecret, Passkey, RecoveryCode):
+        await work.session.execute(delete(table).where(table.user_id == user_id))
+    return found
 
 
 async def forget_useless_codes(work: Work, user_id: str) -> None:

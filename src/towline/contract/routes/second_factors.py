@@ -31,6 +31,12 @@ SECOND_FACTOR_OPERATIONS: Final = (
         gives=SecondFactors,
         summary="Show the caller's second factors",
     ),
+    delete(
+        "secondFactors.delete",
+        "/users/{user}/second-factors",
+        needs="administer",
+        summary="Delete all second factors and passkeys of a user who has lost them",
+    ),
     Operation(
         "totp.begin",
         "POST",
