@@ -20,6 +20,7 @@ from towline.actions.live.listener import Listener
 from towline.actions.platform import Platform
 from towline.contract.events import Subscribe, Unsubscribe
 from towline.errors import Forbidden, InvalidInput, TimedOut, TooLarge, TowlineError, Unauthenticated
+from towline.infra.places import Places
 from towline.web.addresses import client_address
 from towline.web.auth import find_caller
 from towline.web.operations import OperationRouter
@@ -30,6 +31,7 @@ router = OperationRouter()
 LONGEST_MESSAGE: Final = 64 * 1024
 _MOST_FAULTS: Final = 20
 _TOKEN_SECONDS: Final = 10.0
+_NAMELESS, _NAMELESS_EACH = 500, 100
 _SEND_SECONDS: Final = 30.0
 _CLOSE_CODES: Final = {401: 4401, 403: 4403, 413: 1009, 503: 1013, 504: 1013}
 _TOKEN: Final = re.compile(CREDENTIAL_PATTERN)
@@ -121,10 +123,15 @@ async def _obey(hub: LiveHub, listener: Listener, content: Any) -> None:
 
 
 async def _read_token(socket: WebSocket) -> Caller:
-    """The caller by the first message, `{"token": "twl_…"}`."""
+    """The caller by the first message, `{"token": "twl_…"}`; only so many at once may keep Towline waiting for it."""
+    state = socket.app.state
+    if not hasattr(state, "nameless_sockets"):
+        state.nameless_sockets = Places("connections without a credential", total=_NAMELESS, each=_NAMELESS_EACH)
+    nameless: Places = state.nameless_sockets
     try:
-        async with asyncio.timeout(_TOKEN_SECONDS):
-            content = await anext(_messages(socket))
+        with nameless.hold(client_address(socket)):
+            async with asyncio.timeout(_TOKEN_SECONDS):
+                content = await anext(_messages(socket))
     except (TimeoutError, StopAsyncIteration) as error:
         raise Unauthenticated("No API key came.") from error
     token = _object(content).get("token")

@@ -23,13 +23,14 @@ from towline.actions.platform import Platform
 from towline.actions.status import find_workload_id
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogQuery, ServiceLogQuery
 from towline.errors import InvalidInput, Unavailable
+from towline.infra.places import Places
 from towline.web.answering import json_response
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
 router = OperationRouter()
 HEARTBEAT_SECONDS: Final = 15.0
-_MOST_FOLLOWERS: Final = 1000
+_MOST_FOLLOWERS, _MOST_FOLLOWERS_EACH = 1000, 200
 _LARGEST_SEQUENCE: Final = 2**62
 _AT_ONCE: Final = 500
 
@@ -103,19 +104,17 @@ async def _nothing() -> AsyncGenerator[Sequence[Line]]:
 
 def _stream(call: Call, batches: AsyncGenerator[Sequence[Line]]) -> Response:
     state = call.request.app.state
-    if getattr(state, "log_followers", 0) >= _MOST_FOLLOWERS:
-        raise Unavailable("Too many logs are followed here.", hint="Try again in a minute.")
+    if not hasattr(state, "log_places"):
+        state.log_places = Places("followed logs", total=_MOST_FOLLOWERS, each=_MOST_FOLLOWERS_EACH)
+    places: Places = state.log_places
+    places.check(call.caller.user_id)
 
     async def counted() -> AsyncGenerator[bytes]:
-        state.log_followers = getattr(state, "log_followers", 0) + 1
-        try:
+        # Where a part is not available the stream ends early, and the caller goes on from its last line.
+        with contextlib.suppress(Unavailable), places.hold(call.caller.user_id):
             async with aclosing(encode_lines(batches, heartbeat=HEARTBEAT_SECONDS)) as chunks:
-                with contextlib.suppress(Unavailable):
-                    # The stream ends early, and the caller goes on from its last line.
-                    async for chunk in chunks:
-                        yield chunk
-        finally:
-            state.log_followers -= 1
+                async for chunk in chunks:
+                    yield chunk
 
     return StreamingResponse(counted(), media_type=NDJSON_MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
 

@@ -25,10 +25,12 @@ from towline.actions.live.sharing import SharedReads
 from towline.actions.live.wire import EventMessage, Origin, event_message, reply_text
 from towline.actions.platform import Platform
 from towline.errors import InvalidInput, NotFound, TowlineError, Unauthenticated, Unavailable
+from towline.infra.places import Places
 from towline.infra.streams import Subscription
 
 MOST_ROOMS: Final = 200
 MOST_LISTENERS: Final = 10_000
+MOST_LISTENERS_EACH: Final = 1000
 _LOOK_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 0.5
 _START_SECONDS: Final = 5.0
@@ -46,6 +48,7 @@ class LiveHub:
         self._platform = platform
         self._feeds = LogFeeds(platform)
         self._reads = SharedReads()
+        self._places = Places("connections for events", total=MOST_LISTENERS, each=MOST_LISTENERS_EACH)
         self._listeners: set[Listener] = set()
         self._rooms: dict[str, set[Listener]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,16 +62,15 @@ class LiveHub:
 
     @asynccontextmanager
     async def listen(self, caller: Caller) -> AsyncGenerator[Listener]:
-        """A listener without rooms; forgotten on leaving. Unavailable when the process has too many."""
-        if len(self._listeners) >= MOST_LISTENERS:
-            raise Unavailable("Too many connections listen to events here.", hint="Try again in a minute.")
-        listener = Listener(self._platform, caller, reads=self._reads)
-        self._listeners.add(listener)
-        self._start()
-        try:
-            yield listener
-        finally:
-            await asyncio.shield(self._forget(listener))
+        """A listener without rooms; forgotten on leaving. Unavailable when the process or the user has too many."""
+        with self._places.hold(caller.user_id):
+            listener = Listener(self._platform, caller, reads=self._reads)
+            self._listeners.add(listener)
+            self._start()
+            try:
+                yield listener
+            finally:
+                await asyncio.shield(self._forget(listener))
 
     async def subscribe(
         self, listener: Listener, rooms: Sequence[str], *, since: int | None, log_since: Mapping[str, int]
@@ -213,14 +215,14 @@ class LiveHub:
         return self._last or 0
 
     async def _check_for_ever(self) -> None:
-        """A key or session that ends loses its connections at once, a lost role its rooms within seconds."""
+        """A key or session that ends loses its connections at once, a lost role its rooms."""
         async with self._platform.streams.subscribe(ENDINGS, limit=1) as endings:
             for number in count(1):
-                await endings.get(timeout=_CHECK_SECONDS)
+                has_ended = await endings.get(timeout=_CHECK_SECONDS) is not None
                 endings.catch_up()
                 with contextlib.suppress(Unavailable):
                     await self._check_callers()
-                    if number % _ROOM_CHECKS_EVERY == 0:
+                    if has_ended or number % _ROOM_CHECKS_EVERY == 0:
                         await self._check_rooms()
 
     async def _check_callers(self) -> None:
