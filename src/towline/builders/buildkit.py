@@ -98,6 +98,7 @@ class BuildKit:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._docker_cli = docker_cli
         self._docker_host = docker_host
+        self._api_version = "auto"
         self._memory_bytes = memory_bytes or machine // 3
         self._cpus = cpus or max(1.0, (os.cpu_count() or 1) / 2)
         self._scratch_dir = scratch_dir or memory_folder("builds")
@@ -155,9 +156,12 @@ class BuildKit:
 
     async def _inspect(self, image_id: str) -> Image:
         try:
-            async with aiodocker.Docker(self._docker_host or None) as docker:
-                return image_from(await docker.images.inspect(image_id))
+            async with aiodocker.Docker(self._docker_host or None, api_version=self._api_version) as docker:
+                image = image_from(await docker.images.inspect(image_id))
+                self._api_version = docker.api_version  # to ask for it takes the daemon longer than to inspect
+                return image
         except (aiodocker.DockerError, OSError, ValueError) as error:
+            self._api_version = "auto"
             raise Unavailable(f"The image {image_id} was built, but Docker does not show it: {error}.") from error
 
 
