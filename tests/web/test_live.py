@@ -9,9 +9,12 @@ from sqlalchemy import update
 from tests.web.serving import Served, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from towline.actions.access import Caller
 from towline.actions.events import emit
 from towline.actions.live.wire import FACTS
+from towline.actions.members import join, remove_member
 from towline.actions.platform import Platform
+from towline.actions.users import get_user
 from towline.contract.events import Event, EventDetail
 from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
@@ -143,6 +146,21 @@ async def test_a_lost_role_loses_the_room_but_not_the_socket(served: Served) -> 
         assert (told["type"], told["rooms"]) == ("refused", [served.project_room])
         await served.tell(1)
         assert (await socket.subscribe(f"user:{viewer.user_id}"))["rooms"] == [f"user:{viewer.user_id}"]
+
+
+async def test_a_removed_member_loses_the_room_at_once(served: Served) -> None:
+    viewer, project = await served.add_person(), served.world.project
+    async with served.platform.database.transaction() as work:
+        await join(served.platform, work, project.id, user=await get_user(work.session, viewer.user_id), role="viewer")
+    async with served.socket(viewer.token) as socket:
+        await socket.subscribe(served.project_room)
+        async with served.platform.database.transaction() as work:
+            owner = Caller(user_id=served.owner.user_id)
+            await remove_member(served.platform, work, owner, project, user_id=viewer.user_id)
+        messages = [await socket.read(timeout=3)]
+        while messages[-1]["type"] != "refused":
+            messages.append(await socket.read(timeout=3))
+    assert messages[-1]["rooms"] == [served.project_room]
 
 
 @pytest.mark.parametrize(
