@@ -1,5 +1,6 @@
 """Every setting of Towline: typed, with its default and one sentence."""
 
+import ipaddress
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
@@ -135,6 +136,12 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """As networks, so that a mistyped one is told at the start."""
+        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in value)
 
     @property
     def artifacts_dir(self) -> Path:

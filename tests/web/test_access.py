@@ -165,7 +165,7 @@ TRIES: Final[dict[str, Try]] = {
     "sessions.create": Try(OPEN, "POST", "/sessions", {"email": "x"}),
     "sessions.list": Try(UNLIMITED, "GET", "/sessions"),
     "sessions.delete": Try(NOTHING_THERE, "DELETE", "/sessions/ses_0"),
-    "sessions.deleteOthers": Try(UNLIMITED, "DELETE", "/sessions"),
+    "sessions.deleteOthers": Try(UNLIMITED, "POST", "/sessions/end-others"),
     "sessions.end": Try(EVERYONE, "DELETE", "/session"),
     "sessions.confirm": Try(SESSIONS_ONLY, "POST", "/session/confirm", {"password": "x"}),
     "keys.list": Try(EVERYONE, "GET", "/keys"),

@@ -2,35 +2,44 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from tests.stand_ins import stand_in_platform
 from tests.web.door import open_door
 
 from towline.actions.keys import make_token
 from towline.actions.platform import Platform
+from towline.config import Settings
 from towline.contract.routes.table import OPERATIONS
 from towline.sources.base import Source
 from towline.web.access import check_admitted
-from towline.web.auth import client_address
+from towline.web.addresses import client_address
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
 
 @pytest.mark.parametrize(
-    ("peer", "forwarded", "address"),
+    ("peer", "forwarded", "proxies", "address"),
     [
-        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("127.0.0.1", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
-        ("127.0.0.1", "6.6.6.6, <script>", "127.0.0.1"),
-        ("203.0.113.9", "6.6.6.6", "203.0.113.9"),
+        ("127.0.0.1", "203.0.113.9", "", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.9", "", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, <script>", "", "127.0.0.1"),
+        ("203.0.113.9", "6.6.6.6", "", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.9, 10.0.0.5", "", "10.0.0.5"),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.9, 10.0.0.5", "10.0.0.0/8", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 2001:db8::9, 2001:db8:1::5, 10.0.0.5", "10.0.0.5, 2001:db8:1::/48", "2001:db8::9"),
+        ("127.0.0.1", "10.0.0.7", "10.0.0.0/8", "10.0.0.7"),
     ],
 )
-def test_only_the_last_address_from_the_own_proxy_counts(peer: str, forwarded: str, address: str) -> None:
+def test_only_what_proxies_of_the_settings_say_counts(peer: str, forwarded: str, proxies: str, address: str) -> None:
+    app = FastAPI()
+    app.state.platform = SimpleNamespace(settings=Settings.model_validate({"trusted_proxies": proxies}))
     headers = [(b"x-forwarded-for", forwarded.encode())]
-    connection = HTTPConnection({"type": "http", "headers": headers, "client": (peer, 1)})
+    connection = HTTPConnection({"type": "http", "app": app, "headers": headers, "client": (peer, 1)})
     assert client_address(connection) == address
 
 

@@ -152,7 +152,7 @@ async def test_one_session_or_all_others_can_be_ended_but_never_anothers(door: D
     assert (await bob.call("DELETE", f"/sessions/{own_of_second}")).status_code == 404
     assert (await first.call("DELETE", f"/sessions/{own_of_second}")).status_code == 204
     assert (await second.call("GET", "/account")).status_code == 401
-    assert (await first.call("DELETE", "/sessions")).json() == {"ended": 1}
+    assert (await first.call("POST", "/sessions/end-others")).json() == {"ended": 1}
     assert [(await browser.call("GET", "/account")).status_code for browser in browsers] == [200, 401, 401, 200]
 
 

@@ -46,6 +46,6 @@ def _is_proxy(platform: Platform, name: str) -> bool:
         return False
     try:
         address = ipaddress.ip_address(name)
-        return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+        return any(address in ipaddress.ip_network(network) for network in networks)
     except ValueError:
         return False

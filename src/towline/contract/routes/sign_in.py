@@ -28,8 +28,8 @@ SIGN_IN_OPERATIONS: Final = (
     delete("sessions.delete", "/sessions/{session}", needs="signed_in", summary="End one of the caller's sessions"),
     Operation(
         "sessions.deleteOthers",
-        "DELETE",
-        "/sessions",
+        "POST",
+        "/sessions/end-others",
         "End all of the caller's sessions but that of the call",
         "signed_in",
         response=SessionsEnded,
