@@ -6,19 +6,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import delete
 from tests.web.door import Door, Person
 
 from towline.actions.access import Caller
+from towline.actions.configuration.places import Place
+from towline.actions.configuration.settings import WantedVariable, set_variables
 from towline.actions.environments import add_environment, get_environment
 from towline.actions.identities.administration import client_secret_context
 from towline.actions.invitations import invite_to_project
 from towline.actions.platform import Platform
 from towline.actions.projects import create_project
-from towline.actions.variable_settings import Place, WantedVariable, set_variables
+from towline.actions.webhook_secrets import rotate_secret
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Registry, Release
+from towline.models.groups import Group, ServiceDependency
 from towline.models.identities import IdentityProvider
+from towline.models.members import Invitation
 from towline.models.projects import ProjectCollaborator
 from towline.models.services import Route, Service, Workload
 from towline.names import new_id
@@ -72,12 +77,14 @@ class Crowd:
             digest = f"sha256:{next(_numbers):064x}"
             self.values.update(project=project.id, digest=digest)
             self.values.update(owner=owner.user_id, member=self.members["viewer"])
+            await work.session.execute(delete(Invitation))  # one person may invite only so many within a day
             made = await invite_to_project(
                 platform, work, owner, project, email=f"i{next(_numbers)}@example.com", role="viewer"
             )
             self.values["invitation"] = made.invitation.id
             self.values["provider"] = await _add_provider(platform, work)
-            await set_variables(platform, work, Place(project), [WantedVariable("KEPT", "1", is_secret=False)])
+            kept = [WantedVariable("KEPT", "1", is_secret=False)]
+            await set_variables(platform, work, Place(project), kept, caller=owner)
             await self._add_service(work, project)
         await self.people["owner"].post(f"/projects/{project.id}/uploads", {"digest": digest, "size": 10})
         for person in self.people.values():
@@ -112,7 +119,20 @@ class Crowd:
         for batch in rows:
             work.session.add_all(batch)
             await work.session.flush()
+        await self._add_group(work, ids)
+        secret = await rotate_secret(self.door.platform, work, service_id, overlap=timedelta())
         self.values.update(service=service_id, route=route_id, registry=registry_id, deployment=rows[2][2].id)
+        self.values["secret"] = secret.secret.id
+
+    async def _add_group(self, work: Work, ids: dict[str, str]) -> None:
+        """A second service that the first one needs, and a group that has ended."""
+        needed_id, group_id = new_id("svc"), new_id("grp")
+        place = {name: ids[name] for name in ("project_id", "environment_id")}
+        needed = Service(id=needed_id, project_id=ids["project_id"], name="store", type="web", source_type="upload")
+        work.session.add_all([needed, Group(id=group_id, number=1, trigger="api", status="success", **place)])
+        await work.session.flush()
+        work.session.add(ServiceDependency(service_id=ids["service_id"], depends_on_service_id=needed_id))
+        self.values.update(needed=needed_id, group=group_id)
 
 
 async def gather(door: Door) -> Crowd:
