@@ -177,6 +177,9 @@ async def test_changes_need_a_session_with_a_recent_proof(door: Door) -> None:
             answer = await person.call(method, path)
             assert (answer.status_code, answer.json()["code"]) == (403, "proof-needed"), (path, answer.text)
     assert (await stale.get("/account/second-factors"))["passkeys"][0]["name"] == "Laptop"
+    for person, is_asked in ((stale, True), (await signed_in(door, ann.user_id), False)):
+        page = await door.http.get("/account/security", headers={"Authorization": f"Bearer {person.token}"})
+        assert ("Is it still you?" in page.text) is is_asked
 
 
 async def test_a_passkey_signs_in_alone(door: Door) -> None:

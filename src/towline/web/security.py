@@ -109,8 +109,9 @@ def _passkey(row: Passkey) -> str:
     return (
         f'<form data-action="rename-passkey" data-passkey="{passkey_id}">'
         f'<p><input name="name" value="{name}" aria-label="Name of the passkey {name}" required maxlength="100"> '
-        f'<button type="submit">Rename</button> '
-        f'<button type="button" data-action="delete-passkey" data-passkey="{passkey_id}">Delete</button><br>'
+        f'<button type="submit" aria-label="Rename {name}">Rename</button> '
+        f'<button type="button" data-action="delete-passkey" data-passkey="{passkey_id}" '
+        f'aria-label="Delete {name}">Delete</button><br>'
         f"<small>registered {_day(row.created_at)}, {used}, {kept}</small></p></form>"
     )
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from tests.stand_ins import World
@@ -46,6 +47,21 @@ async def test_each_code_works_once_even_when_tried_at_the_same_time(world: Worl
     assert sum(outcomes) == COUNT
     assert all(outcomes[place] != outcomes[place + COUNT] for place in range(COUNT))
     assert not await use(make_code())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, COUNT), st.sampled_from([str, str.upper, str.title])), max_size=25))
+async def test_in_any_order_and_however_often_typed_each_code_is_taken_once(
+    world: World, typed: list[tuple[int, Callable[[str], str]]]
+) -> None:
+    async with world.platform.database.transaction() as work:
+        codes = [*await create_recovery_codes(work, world.user.id), make_code()]
+        left = set(codes[:COUNT])
+        for place, variant in typed:
+            is_taken = await use_recovery_code(work.session, world.user.id, code=variant(codes[place]))
+            assert is_taken == (codes[place] in left)
+            left.discard(codes[place])
+        assert await count_recovery_codes(work.session, world.user.id) == len(left)
 
 
 async def test_new_codes_replace_the_old_ones(world: World) -> None:

@@ -1,5 +1,6 @@
 """One-time codes: right within their window, taken once, and only by a secret that was confirmed."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,3 +87,17 @@ async def test_codes_count_once_confirmed_each_once_and_not_after_they_were_turn
         await delete_totp(work, user_id)
         with pytest.raises(NotFound):
             await delete_totp(work, user_id)
+
+
+async def test_of_requests_with_the_same_code_at_the_same_time_one_succeeds(world: World) -> None:
+    platform, user_id = world.platform, world.user.id
+    async with platform.database.transaction() as work:
+        setup = await begin_totp(platform, work, user_id, account="ann@example.com")
+        await confirm_totp(platform, work, user_id, code=TOTP(setup.secret).at(utc_now()))
+    code = TOTP(setup.secret).at(utc_now(), counter_offset=1)
+
+    async def use() -> bool:
+        async with platform.database.transaction() as work:
+            return await use_totp_code(platform.secrets, work.session, user_id, code=code)
+
+    assert sum(await asyncio.gather(*(use() for _ in range(6)))) == 1
