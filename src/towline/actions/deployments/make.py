@@ -96,14 +96,7 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     source = attempt.platform.sources.get(deployment.source_type)
     if source is None:
         raise InvalidInput(f"The source {deployment.source_type!r} is not available here.", field="source")
-    bundle = await source.fetch_source(_fetch_request(attempt, job), attempt.log.report)
-    await attempt.record(
-        is_told=False,
-        bundle_digest=bundle.digest,
-        commit_sha=bundle.revision,
-        commit_message=bundle.message.replace("\0", "")[:2000],
-    )
-    return bundle
+    return await source.fetch_source(_fetch_request(attempt, job), attempt.log.report)
 
 
 def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
@@ -135,7 +128,12 @@ def _is_of_service(deployment: Deployment, service: Service) -> bool:
 
 
 async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
-    await attempt.enter(Step.BUILD)
+    await attempt.enter(
+        Step.BUILD,
+        bundle_digest=bundle.digest,
+        commit_sha=bundle.revision,
+        commit_message=bundle.message.replace("\0", "")[:2000],
+    )
     spec = _build_spec(attempt, job)
     fingerprint = build_fingerprint(spec, bundle_digest=bundle.digest)
     image = None if attempt.deployment.no_cache else await _find_built(attempt, job, fingerprint)
@@ -145,7 +143,6 @@ async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
         return image
     image = await _run_build(attempt, job, bundle, spec=spec, tag=_tag(attempt, job, fingerprint))
     await _remember_build(attempt, job, image, fingerprint=fingerprint)
-    await attempt.record(image=image.reference, is_cached=False)
     return image
 
 
@@ -241,6 +238,7 @@ async def _remember_build(attempt: Attempt, job: Job, image: Image, *, fingerpri
         await work.session.execute(
             statement.on_conflict_do_update(index_elements=["project_id", "fingerprint"], set_=facts)
         )
+        await attempt.write(work, image=image.reference, is_cached=False)
 
 
 async def _freeze(attempt: Attempt, job: Job, image: Image, *, bundle: Bundle | None) -> Release:
