@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from towline.actions.events import emit
 from towline.actions.graph.order import find_path
 from towline.actions.platform import Platform
-from towline.errors import DependencyCycle, NotFound
+from towline.errors import DependencyCycle, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.groups import ServiceDependency
@@ -71,6 +71,8 @@ async def put_dependency(
     platform: Platform, work: Work, service: Service, needed: Service, *, is_cascading: bool
 ) -> None:
     """Let a service need another of its project; DependencyCycle naming the path where that closes a circle."""
+    if service.project_id != needed.project_id:
+        raise InvalidInput(f"{needed.name} is of another project.", field="dependency")
     await _lock_graph(work, service.project_id)
     graph = await get_graph(work, service.project_id)
     if circle := find_path(graph.needs, needed.id, service.id):

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from towline.actions.dependency_health import read_needs, with_needs
 from towline.actions.events import emit
 from towline.actions.masking import Masker
 from towline.actions.platform import Platform
 from towline.actions.probing import Prober, Target
 from towline.actions.settings import run_settings
 from towline.actions.variables import open_variables
+from towline.actions.verdicts import Verdict, verdict_of
 from towline.models.base import utc_now
 from towline.models.deployments import Release
 from towline.models.history import HealthCheck as HealthCheckRow
@@ -21,30 +23,6 @@ from towline.models.services import Workload
 from towline.values import HealthCheck, HealthStatus, Instance, InstanceState
 
 _AT_ONCE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one look at a workload found."""
-
-    workload: Workload
-    status: HealthStatus
-    response_ms: float | None
-    error: str
-
-
-def verdict_of(workload: Workload, checks: Sequence[HealthCheck]) -> Verdict:
-    """Healthy when every wanted instance is, unhealthy when none is, degraded between."""
-    healthy = [check for check in checks if check.status is HealthStatus.HEALTHY]
-    times = [check.response_time.total_seconds() * 1000 for check in healthy if check.response_time is not None]
-    response_ms = round(sum(times) / len(times), 2) if times else None
-    error = next((check.error for check in checks if check.error), "")
-    if not healthy:
-        return Verdict(workload, HealthStatus.UNHEALTHY, None, error or workload.health_error or "No instance runs.")
-    if len(healthy) < workload.replicas:
-        problem = error or f"{len(healthy)} of {workload.replicas} instances run."
-        return Verdict(workload, HealthStatus.DEGRADED, response_ms, problem)
-    return Verdict(workload, HealthStatus.HEALTHY, response_ms, "")
 
 
 async def check_all(platform: Platform) -> int:
@@ -60,6 +38,7 @@ async def check_all(platform: Platform) -> int:
         workloads = [(workload, release) for workload, release in await work.session.execute(query)]
         rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.is_routed))
         ports = {row.id: row.port for row in rows}
+        needs = await read_needs(work)
     if not workloads:
         return 0
     instances: dict[str, list[Instance]] = {}
@@ -73,7 +52,7 @@ async def check_all(platform: Platform) -> int:
             for workload, release in workloads
         )
     )
-    await _store(platform, verdicts)
+    await _store(platform, with_needs(verdicts, needs))
     return len(verdicts)
 
 

@@ -26,7 +26,7 @@ from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
 from towline.models.services import Instance as InstanceRow
 from towline.models.services import Workload
-from towline.values import Instance, InstanceState, RunSpec
+from towline.values import DeploymentStatus, Instance, InstanceState, RunSpec
 
 _LONGEST_BACKOFF = timedelta(minutes=5)
 _CRASH_LOOP_AFTER = 3
@@ -323,7 +323,9 @@ async def _check_still_wanted(work: Work, live: _Live) -> None:
 
 
 async def _is_deploying(work: Work, workload_id: str) -> bool:
-    is_deploying = exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING))
+    # A member of a group that waits for the others has begun nothing yet, and may wait for long.
+    is_parked = Deployment.group_id.is_not(None) & (Deployment.status == DeploymentStatus.BUILDING.value)
+    is_deploying = exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING), ~is_parked)
     return bool(await work.session.scalar(select(is_deploying)))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from towline.cli.group import depend
 from towline.cli.options import AsJson, ProjectOption, TargetArgument, Yes
 from towline.cli.output import size_text
 from towline.cli.service_options import (
@@ -151,6 +152,9 @@ def delete_service(
         session.confirm(f"Delete service {place} with its volumes?", yes=yes)
         session.client.services.delete(place.project, place.service)
         session.output.say(f"Deleted service {place}.")
+
+
+services.command("depend")(depend)
 
 
 def _facts(service: Service) -> dict[str, Any]:

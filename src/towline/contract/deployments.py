@@ -158,6 +158,7 @@ class Deployment(Model):
     image: str = Field(default="", description="Reference of the image; empty before the build ended.")
     is_cached: bool = Field(default=False, description="Whether the image was reused without a build.")
     no_cache: bool = Field(default=False, description="Whether a build without cache was asked for.")
+    group: str | None = Field(default=None, description="Id of the group that it succeeds or goes back with.")
     requested_by: str = Field(default="", description="Who asked: user or trigger name.", examples=["ann@example.com"])
     attempt: int = Field(default=0, description="How often a worker took it; more than 1 after a crash.")
     rollback_of: int | None = Field(default=None, description="Number of the release it went back to, for a rollback.")

@@ -143,6 +143,7 @@ def to_json(overview: DeploymentOverview) -> dict[str, Any]:
         "is_cached": row.is_cached,
         "no_cache": row.no_cache,
         "requested_by": overview.requested_by,
+        "group": row.group_id,
         "attempt": row.attempt,
         "rollback_of": overview.rollback_number,
     }
