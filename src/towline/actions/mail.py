@@ -77,7 +77,7 @@ async def check_not_flooded(work: Work, recipient: str, *, most: int) -> None:
         raise Conflict(f"{recipient} was written to {most} times within an hour.", hint="Try again in an hour.")
 
 
-async def test_mail(platform: Platform, *, recipient: str) -> tuple[SmtpServer, str]:
+async def send_test_mail(platform: Platform, *, recipient: str) -> tuple[SmtpServer, str]:
     """Send a test mail at once: the server, and its answer. Conflict without a mail server, MailNotSent if it fails."""
     server = _get_server(platform)
     text = f"This is the test mail of Towline at {platform_url(platform)}. It arrived, so mail works.\n"

@@ -9,15 +9,16 @@ from towline.client.connection import Connection
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
 from towline.client.events import Events
-from towline.client.groups import Dependencies, Groups
 from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
+from towline.client.members import Invitations, Members
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
 from towline.client.second_factors import Passkeys, SecondFactors
 from towline.client.secrets import Secrets, WebhookSecrets
 from towline.client.services import Services
 from towline.client.uploads import Uploads
+from towline.client.users import Users
 from towline.client.variables import GlobalVariables, Variables
 from towline.client.waiting import OnChange, OnLog, wait_for_deployment
 from towline.contract.deployments import Deployment
@@ -36,8 +37,6 @@ class TowlineClient:
         self.environments = Environments(self.connection)
         self.services = Services(self.connection)
         self.deployments = Deployments(self.connection)
-        self.groups = Groups(self.connection)
-        self.dependencies = Dependencies(self.connection)
         self.releases = Releases(self.connection)
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
@@ -52,6 +51,9 @@ class TowlineClient:
         self.audit = Audit(self.connection)
         self.secrets = Secrets(self.connection)
         self.webhook_secrets = WebhookSecrets(self.connection)
+        self.members = Members(self.connection)
+        self.invitations = Invitations(self.connection)
+        self.users = Users(self.connection)
         self.events = Events(self.connection)
         self.instance = Instance(self.connection)
         self.identity_providers = IdentityProviders(self.connection)

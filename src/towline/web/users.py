@@ -1,6 +1,6 @@
 """HTTP: users of the instance, for its administrators, and the test of its mail server."""
 
-from towline.actions.mail import test_mail
+from towline.actions.mail import send_test_mail
 from towline.actions.users import (
     create_user,
     disable_user,
@@ -81,7 +81,7 @@ async def reset_password(call: Call) -> PasswordLink:
 async def test(call: Call, body: MailTest) -> MailTested:
     """Send a test mail and tell what the server said."""
     recipient = body.to or call.caller.email
-    server, answer = await test_mail(call.platform, recipient=recipient)
+    server, answer = await send_test_mail(call.platform, recipient=recipient)
     call.note("mail", to=recipient)
     return MailTested(to=recipient, server=str(server), answer=answer)
 
