@@ -17,8 +17,10 @@ from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.infra.documents import Documents
 from towline.models.accounts import User
+from towline.models.base import utc_now
 from towline.models.history import AuditEntry
 from towline.models.identities import Identity
+from towline.models.second_factors import TotpSecret
 
 pytestmark = pytest.mark.e2e
 NAME = "company"
@@ -212,6 +214,21 @@ async def test_a_person_links_an_identity_only_after_seeing_whose_it_is(scene: S
         assert "eve@elsewhere.example" in page.text
         assert (await browser.towline.delete(path, headers=headers)).status_code == 204
     assert await scene.count(Identity) == 1
+
+
+async def test_a_second_factor_is_asked_for_after_a_provider_too(scene: Scene) -> None:
+    await scene.set_up(allows_sign_up=True)
+    async with scene.browser() as browser:
+        await browser.sign_in_at_provider(await browser.open(scene.home + START), "ann")
+    async with scene.door.platform.database.transaction() as work:
+        user_id = (await work.session.scalars(select(Identity.user_id))).one()
+        secret = scene.door.platform.secrets.seal("A" * 32)
+        work.session.add(TotpSecret(user_id=user_id, secret=secret, confirmed_at=utc_now()))
+    async with scene.browser() as browser:
+        page = await browser.sign_in_at_provider(await browser.open(scene.home + START), "ann")
+        assert page.status_code == 200
+        assert 'name="code"' in page.text
+        assert (await browser.towline.get(f"{scene.home}/api/v1/account")).status_code == 401
 
 
 async def _add_user(scene: Scene, email: str) -> None:
