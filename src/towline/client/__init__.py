@@ -9,6 +9,7 @@ from towline.client.connection import Connection
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
 from towline.client.events import Events
+from towline.client.groups import Dependencies, Groups
 from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.members import Invitations, Members
@@ -37,6 +38,8 @@ class TowlineClient:
         self.environments = Environments(self.connection)
         self.services = Services(self.connection)
         self.deployments = Deployments(self.connection)
+        self.groups = Groups(self.connection)
+        self.dependencies = Dependencies(self.connection)
         self.releases = Releases(self.connection)
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
