@@ -53,9 +53,12 @@ class Visitor:
         return list(found["credentials"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The distribution's Chromium, without a window."""
+    """The distribution's Chromium, without a window.
+
+    Of one module, not of the session: while Playwright runs, no test that is a coroutine can run in this process.
+    """
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=sandbox)
