@@ -1,15 +1,20 @@
 """Signing in by password, and the sessions it opens, through the HTTP door."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from tests.stand_ins import stand_in_platform
 from tests.web.browser import Browser
-from tests.web.door import Door
+from tests.web.door import Door, open_door
 
+from towline.actions.mail import mail_context
 from towline.models.accounts import User
 from towline.models.base import utc_now
 from towline.models.history import AuditEntry
+from towline.models.members import Mail
 from towline.models.sessions import Session
 
 EMAIL, PASSWORD = "ann@example.com", "seven lazy tugboats"
@@ -122,18 +127,52 @@ async def test_a_new_password_ends_the_other_sessions_and_gives_this_one_another
     assert (await there.sign_in(EMAIL, new)).status_code == 201
 
 
-async def test_another_address_needs_the_password_and_must_be_free(door: Door) -> None:
-    await _add_ann(door)
+async def test_an_administrator_takes_a_free_address_at_once_but_only_with_the_password(door: Door) -> None:
+    user_id = await _add_ann(door)
     await _add_ann(door, email="bob@example.com")
     browser = Browser(door.app)
     await browser.sign_in(EMAIL, PASSWORD)
     renamed = await browser.call("PATCH", "/account", json={"name": "Anna"})
     assert renamed.json()["user"]["name"] == "Anna"
-    refused = await browser.call("PATCH", "/account", json={"email": "new@example.com"})
+    wanted = {"email": "new@example.com", "password": PASSWORD}
+    refused = await browser.call("PATCH", "/account", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), "others need a mail to confirm it by"
+    async with door.platform.database.transaction() as work:
+        await work.session.execute(update(User).where(User.id == user_id).values(is_administrator=True))
+    wrong = await browser.call("PATCH", "/account", json={"email": "new@example.com"})
     taken = await browser.call("PATCH", "/account", json={"email": "bob@example.com", "password": PASSWORD})
-    moved = await browser.call("PATCH", "/account", json={"email": "new@example.com", "password": PASSWORD})
-    assert [answer.status_code for answer in (refused, taken, moved)] == [422, 409, 200]
+    moved = await browser.call("PATCH", "/account", json=wanted)
+    assert [answer.status_code for answer in (wrong, taken, moved)] == [422, 409, 200]
     assert (await browser.call("GET", "/account")).json()["user"]["email"] == "new@example.com"
+
+
+async def test_others_confirm_an_address_by_the_link_sent_there_and_by_their_own_account_alone(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    places = {"postgres_url": postgres_url, "redis_url": redis_url}
+    async with (
+        stand_in_platform(tmp_path, **places, smtp_url="smtp://127.0.0.1:9") as platform,
+        open_door(platform) as door,
+    ):
+        await _add_ann(door)
+        await _add_ann(door, email="bob@example.com")
+        ann, bob = Browser(door.app), Browser(door.app)
+        await ann.sign_in(EMAIL, PASSWORD)
+        await bob.sign_in("bob@example.com", PASSWORD)
+        asked = await ann.call("PATCH", "/account", json={"email": "new@example.com", "password": PASSWORD})
+        assert (asked.json()["user"]["email"], asked.json()["pending_email"]) == (EMAIL, "new@example.com")
+        async with platform.database.transaction() as work:
+            mail = (await work.session.scalars(select(Mail))).one()
+        assert mail.recipient == "new@example.com"
+        found = re.search(r"/account/email/([\w-]+)", platform.secrets.open_text(mail.text, context=mail_context(mail)))
+        assert found is not None
+        path, token = found[0], found[1]
+        assert (await Browser(door.app).get(path)).headers["location"] == f"/sign-in?next={path}"
+        assert (await bob.call("POST", "/account/email", json={"token": token})).status_code == 404
+        assert (await ann.get(path)).status_code == 200
+        assert "new@example.com" in (await ann.send(path, {})).text
+        assert (await ann.send(path, {})).status_code == 404
+        assert (await ann.call("GET", "/account")).json()["user"]["email"] == "new@example.com"
 
 
 async def test_one_session_or_all_others_can_be_ended_but_never_anothers(door: Door) -> None:

@@ -1,7 +1,6 @@
 """The caller's own account: name, address and password, each change with the proof it needs."""
 
-from sqlalchemy import select
-
+from towline.actions.address_change import change_address
 from towline.actions.audit import record
 from towline.actions.credentials import Credential, check_recent_proof
 from towline.actions.limits import count_confirmation, forgive
@@ -17,9 +16,9 @@ from towline.models.base import utc_now
 async def update_account(
     platform: Platform, credential: Credential, *, name: str | None, email: str | None, password: str
 ) -> User:
-    """Change the caller's name and address; another address needs the password, or a fresh proof where there is none.
+    """Change the caller's name, and address (at once, or once it is confirmed: see `change_address`).
 
-    InvalidInput for a wrong password, Conflict when the address has an account.
+    Another address needs the password, or a fresh proof where there is none; InvalidInput for a wrong one.
     """
     user = await _get_user(platform, credential)
     is_moving = email is not None and email != user.email
@@ -28,12 +27,11 @@ async def update_account(
     async with platform.database.transaction() as work:
         user = await work.session.get_one(User, credential.caller.user_id, with_for_update=True)
         before = {"name": user.name, "email": user.email}
-        if email is not None and is_moving:
-            await _check_free(work, email)
-            user.email = email
+        has_moved = not is_moving or await change_address(platform, work, user, email=email or "")
         user.name = user.name if name is None else name
         after = {"name": user.name, "email": user.email}
-        record(work, credential.caller, "account.update", object_id=user.id, detail={"before": before, "after": after})
+        detail = {} if has_moved else {"asked_email": email}
+        record(work, credential.caller, "account.update", object_id=user.id, detail=detail, before=before, after=after)
     return user
 
 
@@ -104,11 +102,6 @@ async def _check_password(platform: Platform, user: User, password: str, *, fiel
     if not await platform.passwords.verify(user.password_hash, password):
         raise InvalidInput("The password is wrong.", hint="Type the password you have now.", field=field)
     await forgive(platform, attempt)
-
-
-async def _check_free(work: Work, email: str) -> None:
-    if await work.session.scalar(select(User.id).where(User.email == email)) is not None:
-        raise Conflict("That address cannot be used.", hint="Take another one, or ask an administrator.")
 
 
 async def _get_user(platform: Platform, credential: Credential) -> User:

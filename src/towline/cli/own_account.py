@@ -50,7 +50,10 @@ def update(
     with open_session(as_json=as_json) as session:
         has_password = email is not None and session.client.account.get().has_password
         change = AccountUpdate(name=name, email=email, password=read_secret("Password") if has_password else None)
-        _show(session, session.client.account.update(change))
+        changed = session.client.account.update(change)
+        _show(session, changed)
+        if changed.pending_email:
+            session.output.say(f"A link was sent to {changed.pending_email}; open it to confirm the address.")
 
 
 @account.command("password")

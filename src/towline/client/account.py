@@ -2,7 +2,7 @@
 
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account as AccountModel
-from towline.contract.account import AccountUpdate, PasswordChange, SetupComplete
+from towline.contract.account import AccountUpdate, EmailConfirm, PasswordChange, SetupComplete
 from towline.contract.base import PageQuery
 from towline.contract.sessions import Renewed, SessionConfirm, SessionList, SessionsEnded, SignIn, SignInResult
 
@@ -20,6 +20,10 @@ class Account:
     def update(self, change: AccountUpdate) -> AccountModel:
         """Change name or address."""
         return self._connection.send(Call("account.update", body=change), AccountModel)
+
+    def confirm_email(self, proof: EmailConfirm) -> AccountModel:
+        """Confirm another address by the link that was sent to it."""
+        return self._connection.send(Call("account.confirmEmail", body=proof), AccountModel)
 
     def change_password(self, change: PasswordChange) -> Renewed:
         """Change the password; other sessions end, and the session of this client gets another value."""

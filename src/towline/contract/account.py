@@ -50,6 +50,9 @@ class Account(Model):
     permissions: list[str] = Field(
         description="What the key allows at most; `*` means all that the user may do.", examples=[["*"]]
     )
+    pending_email: str | None = Field(
+        default=None, description="After a change: the new address, which waits to be confirmed by the link sent there."
+    )
     has_password: bool = Field(default=False, description="Whether the user can sign in by password.")
 
 
@@ -60,6 +63,14 @@ class AccountUpdate(Model):
     email: EmailAddress | None = Field(default=None, description="New e-mail address; null leaves it.")
     password: PasswordText | None = Field(
         default=None, description="The present password; needed for another address.", repr=False
+    )
+
+
+class EmailConfirm(Model):
+    """Confirms another address by the link that was sent to it."""
+
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{20,128}$", max_length=128)] = Field(
+        description="The last part of the link.", repr=False
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from towline.contract.account import Account, AccountUpdate, PasswordChange, SetupComplete
+from towline.contract.account import Account, AccountUpdate, EmailConfirm, PasswordChange, SetupComplete
 from towline.contract.base import PageQuery
 from towline.contract.operations import Operation, create, delete, read, update
 from towline.contract.sessions import Renewed, SessionConfirm, SessionList, SessionsEnded, SignIn, SignInResult
@@ -51,6 +51,15 @@ SIGN_IN_OPERATIONS: Final = (
         takes=AccountUpdate,
         gives=Account,
         summary="Change the caller's name or address",
+    ),
+    Operation(
+        "account.confirmEmail",
+        "POST",
+        "/account/email",
+        "Confirm another address by the link that was sent to it",
+        "signed_in",
+        request=EmailConfirm,
+        response=Account,
     ),
     Operation(
         "account.changePassword",
