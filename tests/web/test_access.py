@@ -196,6 +196,7 @@ OPEN_PATHS: Final = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/api/v1/openapi.json",
     "/",
     "/_towline/pages/{status}",
     "/setup/{token}",

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from tests.web.door import Door
+
 from towline.contract.routes.table import OPERATIONS
 from towline.web.app import create_app
 from towline.web.openapi import build_openapi
@@ -37,3 +39,9 @@ def test_every_reference_leads_somewhere() -> None:
     for kind in ("schemas", "responses"):
         wanted = {part.partition('"')[0] for part in text.split(f"#/components/{kind}/")[1:]}
         assert wanted <= document["components"][kind].keys()
+
+
+async def test_anyone_can_read_the_document_where_the_api_is(door: Door) -> None:
+    answers = [await door.http.get("/api/v1/openapi.json") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json() == build_openapi()

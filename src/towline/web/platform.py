@@ -1,4 +1,6 @@
-"""HTTP: the installation, and whether this process is alive and ready."""
+"""HTTP: the installation, whether this process is alive and ready, and the API's own description."""
+
+import asyncio
 
 import orjson
 from fastapi import Request
@@ -7,9 +9,11 @@ from starlette.routing import Route
 
 from towline import __version__
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
+from towline.contract.base import API_PREFIX
 from towline.contract.operations import JSON_MEDIA_TYPE
 from towline.contract.platform import DockerStatus, Platform
 from towline.web.deps import Call, get_platform
+from towline.web.openapi import build_openapi
 from towline.web.operations import OperationRouter
 
 router = OperationRouter()
@@ -56,9 +60,23 @@ async def get_ready(request: Request) -> Response:
     return _json({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
 
 
+async def get_description(request: Request) -> Response:
+    """The OpenAPI document; made at the first call, in a thread since that takes a second, and kept."""
+    state = request.app.state
+    if not hasattr(state, "description"):
+        state.description = asyncio.create_task(asyncio.to_thread(_describe), name="description")
+    content: bytes = await asyncio.shield(state.description)
+    return Response(content, media_type=JSON_MEDIA_TYPE, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _describe() -> bytes:
+    return orjson.dumps(build_openapi())
+
+
 def _json(content: object, status: int) -> Response:
     return Response(orjson.dumps(content), status, media_type=JSON_MEDIA_TYPE, headers=_HEADERS)
 
 
 router.routes.append(Route("/healthz", get_alive, methods=["GET"], name="healthz"))
 router.routes.append(Route("/readyz", get_ready, methods=["GET"], name="readyz"))
+router.routes.append(Route(f"{API_PREFIX}/openapi.json", get_description, methods=["GET"], name="openapi"))
