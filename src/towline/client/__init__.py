@@ -13,6 +13,7 @@ from towline.client.groups import Dependencies, Groups
 from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.members import Invitations, Members
+from towline.client.project_files import ProjectFiles
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
 from towline.client.second_factors import Passkeys, SecondFactors
@@ -44,6 +45,7 @@ class TowlineClient:
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)
+        self.project_files = ProjectFiles(self.connection)
         self.routes = Routes(self.connection)
         self.account = Account(self.connection)
         self.sessions = Sessions(self.connection)

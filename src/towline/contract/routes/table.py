@@ -8,6 +8,7 @@ from towline.contract.routes.groups import GROUP_OPERATIONS
 from towline.contract.routes.identities import IDENTITY_OPERATIONS
 from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
+from towline.contract.routes.project_files import PROJECT_FILE_OPERATIONS
 from towline.contract.routes.projects import PROJECT_OPERATIONS
 from towline.contract.routes.second_factors import SECOND_FACTOR_OPERATIONS
 from towline.contract.routes.services import SERVICE_OPERATIONS
@@ -20,6 +21,7 @@ OPERATIONS: Final = (
     *DEPLOYMENT_OPERATIONS,
     *GROUP_OPERATIONS,
     *VARIABLE_OPERATIONS,
+    *PROJECT_FILE_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,

@@ -1,0 +1,98 @@
+"""From the text of a project file to what it wants."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from towline.actions.project_files.state import (
+    UPLOAD,
+    DomainState,
+    ProjectState,
+    ServiceState,
+    VariableState,
+)
+from towline.contract.project_file import FileDomain, FileService, FileVariable, ProjectFile, memory_bytes
+from towline.contract.services import ServiceCreate
+
+
+@cache
+def default_settings() -> Mapping[str, Any]:
+    """What a service has where nothing was said, by the contract."""
+    hidden = {"name", "credential", "build_secrets"}
+    return ServiceCreate(name="any").model_dump(mode="json", exclude=hidden)
+
+
+def wanted_state(file: ProjectFile) -> ProjectState:
+    """What a file wants."""
+    return ProjectState(
+        name=file.project,
+        settings={"description": file.description, "base_domain": file.base_domain or ""},
+        variables=_variables(file.variables),
+        preview_variables=_variables(file.preview_variables),
+        services={name: _service(service) for name, service in sorted(file.services.items())},
+    )
+
+
+def _service(service: FileService) -> ServiceState:
+    return ServiceState(
+        settings=_settings(service),
+        needs={need.service: need.cascade for need in service.needs},
+        variables=_variables(service.variables),
+        domains={(item.environment, item.host, item.path): _domain(item) for item in service.domains},
+    )
+
+
+def _settings(service: FileService) -> dict[str, Any]:
+    build = service.build
+    return {
+        "type": service.type.value,
+        "source": _source(service),
+        "dockerfile_path": build.dockerfile,
+        "context": build.context,
+        "target": build.target,
+        "builder": build.builder,
+        "build_arguments": dict(build.arguments),
+        "start_command": list(service.command),
+        "release_command": list(service.release_command),
+        "port": service.port,
+        "health": service.health.model_dump(mode="json"),
+        "replicas": service.replicas,
+        "max_surge": service.max_surge,
+        "memory_bytes": memory_bytes(service.memory),
+        "cpus": service.cpus,
+        "stop_grace_seconds": service.stop_grace_seconds,
+        "drain_seconds": service.drain_seconds,
+        "volumes": [{"name": name, "path": path} for name, path in sorted(service.volumes.items())],
+    }
+
+
+def _source(service: FileService) -> dict[str, Any]:
+    if service.image is not None:
+        return {"type": "custom", "config": {"image": service.image}}
+    if service.dockerfile_text is not None:
+        return {"type": "custom", "config": {"dockerfile": service.dockerfile_text}}
+    if service.source is not None:
+        return service.source.model_dump(mode="json")
+    if service.git is None:
+        return {"type": UPLOAD, "config": {}}
+    git = service.git
+    given = git.model_dump(mode="json")
+    return {"type": "git", "config": {name: value for name, value in given.items() if value is not None}}
+
+
+def _variables(given: Mapping[str, FileVariable]) -> dict[str, VariableState]:
+    return {
+        name: VariableState(
+            item.value, item.secret, tuple(sorted(kind.value for kind in item.kinds)), mount_path=item.file or ""
+        )
+        for name, item in sorted(given.items())
+    }
+
+
+def _domain(item: FileDomain) -> DomainState:
+    has_certificate = item.certificate == "auto"
+    return DomainState(
+        strip_path=item.strip_path and item.path != "/",
+        certificate=item.certificate,
+        redirect_to_https=item.redirect_to_https and has_certificate,
+    )
