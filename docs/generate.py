@@ -10,6 +10,7 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from towline.actions.access import INSTANCE_PERMISSIONS, PERMISSION_MEANINGS, ROLE_PERMISSIONS, Permission
 from towline.cli.app import make_app
 from towline.client.problems import all_error_classes
 from towline.config import Settings
@@ -24,6 +25,7 @@ def make_pages() -> dict[Path, str]:
     return {
         _FOLDER / "cli.md": _page("The command line", _cli_lines()),
         _FOLDER / "errors.md": _page("Errors", _error_lines()),
+        _FOLDER / "roles.md": _page("Roles", _role_lines()),
         _FOLDER / "settings.md": _page("Settings", _setting_lines()),
     }
 
@@ -99,6 +101,22 @@ def _error_lines() -> Iterator[str]:
         again = "yes" if kind.retryable else "no"
         fact = _cell((kind.__doc__ or "").partition("\n\n")[0])
         yield f"| `{code_of(kind)}` | {kind.status} | {kind.exit_code} | {again} | {fact} | {_cell(kind.hint)} |"
+
+
+def _role_lines() -> Iterator[str]:
+    yield "What each role in a project may do. A role has what the roles below it have; nobody gives a role that may do"
+    yield "more than they may. The permissions are also the scopes of API keys."
+    roles = list(ROLE_PERMISSIONS)
+    yield from ("", f"| permission | {' | '.join(roles)} | means |", f"|---|{'---|' * len(roles)}---|")
+    for permission in Permission:
+        if permission not in INSTANCE_PERMISSIONS:
+            marks = ["yes" if permission in ROLE_PERMISSIONS[role] else "" for role in roles]
+            yield f"| `{permission}` | {' | '.join(marks)} | {PERMISSION_MEANINGS[permission]} |"
+    yield from ("", "Two permissions are not of a project:", "", "| permission | who has it | means |", "|---|---|---|")
+    yield f"| `create_projects` | every user | {PERMISSION_MEANINGS[Permission.CREATE_PROJECTS]} |"
+    yield f"| `administer` | instance administrators | {PERMISSION_MEANINGS[Permission.ADMINISTER]} |"
+    yield ""
+    yield "Instance administrators hold every permission in every project."
 
 
 def _setting_lines() -> Iterator[str]:

@@ -55,6 +55,19 @@ ROLE_PERMISSIONS: Final = {
 INSTANCE_PERMISSIONS: Final = frozenset({Permission.ADMINISTER, Permission.CREATE_PROJECTS})
 """Permissions that are not of a project; `create_projects` belongs to every user, `administer` to administrators."""
 
+PERMISSION_MEANINGS: Final = {
+    Permission.VIEW_PROJECTS: "See the project, its services, deployments, releases and members.",
+    Permission.VIEW_LOGS: "Read build logs, what services print, status and health.",
+    Permission.DEPLOY: "Deploy, cancel, roll back, scale, restart, stop and start; read variables.",
+    Permission.CREATE_PREVIEWS: "Create preview environments.",
+    Permission.MANAGE_SERVICES: "Create, change and delete services, environments, variables, domains and registries.",
+    Permission.MANAGE_COLLABORATORS: "Invite, change and remove members, within one's own role; read the audit log.",
+    Permission.MANAGE_PROJECT: "Rename, hand over and delete the project.",
+    Permission.CREATE_PROJECTS: "Create projects, which one then owns.",
+    Permission.ADMINISTER: "Manage users, mail and everything of the instance; see and manage every project.",
+}
+"""What each permission allows, for people; shown in the reference of roles."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
