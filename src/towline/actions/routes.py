@@ -69,7 +69,8 @@ async def list_wanted_routes(platform: Platform, work: Work, environment_id: str
         .order_by(Route.id)
     )
     routes = [
-        _route_value(route, servers.get(route.workload_id, ())) for route, _, _ in await work.session.execute(query)
+        to_route_value(route, servers=servers.get(route.workload_id, ()))
+        for route, _, _ in await work.session.execute(query)
     ]
     internal = await _list_internal_routes(platform, work, environment, servers)
     return routes + internal + await _list_candidate_routes(platform, work, environment)
@@ -125,6 +126,19 @@ def route_url(platform: Platform, *, host: str, path_prefix: str = "/", certific
     scheme, port = ("https", settings.https_port) if certificate in {"acme", "own"} else ("http", settings.http_port)
     suffix = "" if port in {80, 443} else f":{port}"
     return f"{scheme}://{host}{suffix}{'' if path_prefix == '/' else path_prefix}"
+
+
+def to_route_value(route: Route, *, servers: Sequence[str]) -> RouteValue:
+    """A row as routers take it."""
+    return RouteValue(
+        key=_key(route.id),
+        host=route.host,
+        servers=tuple(servers),
+        path_prefix=route.path_prefix,
+        certificate=route.certificate,  # pyright: ignore[reportArgumentType] - only these values are ever stored
+        redirect_to_https=route.redirect_to_https,
+        middlewares=_middlewares(route.middlewares),
+    )
 
 
 def internal_host(service_name: str) -> str:
@@ -204,18 +218,6 @@ async def _list_candidate_routes(platform: Platform, work: Work, environment: En
         )
         for (workload_id, name), found in servers.items()
     ]
-
-
-def _route_value(route: Route, servers: Sequence[str]) -> RouteValue:
-    return RouteValue(
-        key=_key(route.id),
-        host=route.host,
-        servers=tuple(servers),
-        path_prefix=route.path_prefix,
-        certificate=route.certificate,  # pyright: ignore[reportArgumentType] - only these values are ever stored
-        redirect_to_https=route.redirect_to_https,
-        middlewares=_middlewares(route.middlewares),
-    )
 
 
 def _middlewares(stored: dict[str, Any]) -> Middlewares:

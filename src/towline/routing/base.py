@@ -30,9 +30,11 @@ class Router(ABC):
     async def remove(self, owner: str) -> None:
         """Remove every route of `owner`. Done when there are none."""
 
-    def instance_labels(self, *, project_id: str, service_id: str, hosts: Sequence[str], port: int) -> dict[str, str]:
+    def instance_labels(
+        self, *, project_id: str, service_id: str, routes: Sequence[Route], port: int
+    ) -> dict[str, str]:
         """Labels that instances must carry for this router; none for one that is told of routes by `publish`."""
-        del project_id, service_id, hosts, port
+        del project_id, service_id, routes, port
         return {}
 
     @abstractmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from towline.actions.platform import Platform
-from towline.actions.routes import internal_host
+from towline.actions.routes import internal_host, to_route_value
 from towline.actions.settings import RunSettings, run_settings, volume_name
 from towline.actions.variables import open_frozen
 from towline.infra.database import Work
@@ -71,7 +71,8 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
     """Everything an orchestrator needs to start instances of a release; from frozen settings and variables only."""
     async with platform.database.transaction() as work:
         services = await list_service_names(work, job.project.id)
-        hosts = list(await work.session.scalars(select(Route.host).where(Route.workload_id == job.workload.id)))
+        query = select(Route).where(Route.workload_id == job.workload.id).order_by(Route.id)
+        routes = [to_route_value(route, servers=()) for route in await work.session.scalars(query)]
     settings = run_settings(release.run)
     frozen = open_frozen(platform, release.variables, release_id=release.id)
     variables = {name: variable.value for name, variable in frozen.items() if not variable.mount_path}
@@ -79,7 +80,7 @@ async def make_run_spec(platform: Platform, job: Job, release: Release, *, deplo
     labels = platform.router.instance_labels(
         project_id=job.project.id,
         service_id=job.service.id,
-        hosts=hosts,
+        routes=routes,
         port=release.port or release.image_port or DEFAULT_PORT,
     )
     return RunSpec(

@@ -48,7 +48,7 @@ def traefik_config(owner: str, routes: Sequence[Route], *, https_port: int = 443
         middlewares[f"{owner}_down"] = error_page(503, pages=f"{owner}_pages")
         services[f"{owner}_pages"] = service([pages_url])
     for route in sorted(routes, key=lambda route: route.key):
-        own = _own_middlewares(route)
+        own = route_middlewares(route)
         middlewares |= own
         ending = [f"{owner}_retry"] if route.servers else [f"{owner}_down"] * bool(pages_url)
         routers |= _routers(route, [*own, *ending], owner=owner)
@@ -157,7 +157,8 @@ def redirect_to_https(https_port: int) -> Config:
     return {"redirectScheme": {"scheme": "https", "permanent": True, **port}}
 
 
-def _own_middlewares(route: Route) -> Config:
+def route_middlewares(route: Route) -> Config:
+    """A route's middlewares by name, in the order that a request meets them."""
     wanted = _wanted_middlewares(route.middlewares)
     if route.middlewares.strip_prefix and route.path_prefix != "/":
         wanted["strip"] = {"stripPrefix": {"prefixes": [route.path_prefix]}}
