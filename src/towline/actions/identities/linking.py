@@ -40,7 +40,8 @@ async def find_or_add_user(platform: Platform, work: Work, arrival: Arrival, *, 
 
     `address` is where the browser is, for the audit log.
     """
-    provider, profile = arrival.provider, arrival.profile
+    profile = arrival.profile
+    provider = await _get_enabled(work, arrival.provider.id)
     identity = await _find_identity(work, provider, profile.subject)
     if identity is not None:
         identity.email, identity.last_used_at = profile.email, utc_now()
@@ -53,7 +54,7 @@ async def find_or_add_user(platform: Platform, work: Work, arrival: Arrival, *, 
         )
     user = (await work.session.scalars(select(User).where(func.lower(User.email) == email))).one_or_none()
     if user is None:
-        user = await _sign_up(platform, work, arrival, email=email, address=address)
+        user = await _sign_up(platform, work, provider, name=profile.name, email=email, address=address)
     elif not provider.is_trusted:
         raise SignInRefused(
             f"There is a user with this address already, whom {provider.title} is not linked with.",
@@ -79,10 +80,7 @@ async def confirm_link(work: Work, user: User, ticket_value: str, *, address: st
     ticket = await use_ticket(work, _LINK, ticket_value)
     if ticket.user_id != user.id:
         raise Forbidden("This was begun by another user.", hint="Begin again in your account.")
-    query = select(IdentityProvider).where(IdentityProvider.id == ticket.content["provider"])
-    provider = (await work.session.scalars(query)).one_or_none()
-    if provider is None or not provider.is_enabled:
-        raise NotFound("The identity provider is not there any more.")
+    provider = await _get_enabled(work, ticket.content["provider"])
     profile = Profile(ticket.content["subject"], ticket.content["email"], is_email_verified=False, name="")
     known = await _find_identity(work, provider, profile.subject)
     if known is not None and known.user_id == user.id:
@@ -131,16 +129,17 @@ def canonical_address(email: str) -> str:
     return lowered if _ADDRESS.fullmatch(lowered) else ""
 
 
-async def _sign_up(platform: Platform, work: Work, arrival: Arrival, *, email: str, address: str) -> User:
+async def _sign_up(
+    platform: Platform, work: Work, provider: IdentityProvider, *, name: str, email: str, address: str
+) -> User:
     """A new user, who accepts what their address was invited to if the provider's word on addresses is trusted."""
-    provider = arrival.provider
     domain = email.rpartition("@")[2]
     is_allowed = provider.allows_sign_up and (not provider.email_domains or domain in provider.email_domains)
     is_invited = provider.is_trusted and await has_open_invitation(work.session, email)
     refusal = SignInRefused("There is no user with this address here.", hint="Ask an administrator for an invitation.")
     if not is_allowed and not is_invited:
         raise refusal
-    user = await create_user(work, email=email, name=arrival.profile.name)
+    user = await create_user(work, email=email, name=name)
     caller = Caller(user.id, address=address, email=email)
     record(work, caller, "users.create", object_id=user.id, detail={"provider": provider.name, "email": email})
     joined = await accept_by_address(platform, work, user) if is_invited else ()
@@ -150,6 +149,15 @@ async def _sign_up(platform: Platform, work: Work, arrival: Arrival, *, email: s
         project_id = accepted.project_id or ""
         record(work, caller, "invitations.accept", project_id=project_id, object_id=user.id, detail={"email": email})
     return user
+
+
+async def _get_enabled(work: Work, provider_id: str) -> IdentityProvider:
+    """The provider as it is now, kept from changing until the end of the transaction."""
+    query = select(IdentityProvider).where(IdentityProvider.id == provider_id).with_for_update(read=True)
+    provider = (await work.session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if provider is None or not provider.is_enabled:
+        raise NotFound("The identity provider is not there any more.", hint="Choose another way to sign in.")
+    return provider
 
 
 async def _find_identity(work: Work, provider: IdentityProvider, subject: str) -> Identity | None:

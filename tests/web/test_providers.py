@@ -1,0 +1,79 @@
+"""Identity providers as administrators set them up, and what everybody sees of them."""
+
+from typing import Any, Final
+
+from sqlalchemy import select
+from tests.web.door import Door
+
+from towline.models.identities import IdentityProvider
+
+BODY: Final[dict[str, Any]] = {
+    "name": "company",
+    "kind": "oidc",
+    "issuer": "https://sso.example.com/realms/company",
+    "client_id": "towline",
+    "client_secret": "hunter2-hunter2",
+}
+
+
+async def test_a_secret_goes_in_sealed_and_never_comes_out(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    made = await root.post("/identity-providers", {**BODY, "email_domains": ["Example.com"]})
+    assert made["redirect_uri"].endswith("/sign-in/with/company/callback")
+    assert (made["title"], made["is_trusted"], made["allows_sign_up"]) == ("OpenID Connect", False, False)
+    assert made["email_domains"] == ["example.com"]
+    changed = await root.patch("/identity-providers/company", {"client_secret": "hunter3", "is_trusted": True})
+    listed = await root.get("/identity-providers")
+    audit = await root.get("/audit")
+    assert changed["is_trusted"]
+    assert "hunter" not in str((made, changed, listed, audit))
+    async with door.platform.database.transaction() as work:
+        row = (await work.session.scalars(select(IdentityProvider))).one()
+    assert b"hunter" not in row.client_secret
+    assert door.platform.secrets.open_text(row.client_secret, context=f"identity-provider:{row.id}") == "hunter3"
+
+
+async def test_everybody_sees_names_of_enabled_providers_only(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    await root.post("/identity-providers", {**BODY, "title": "Company"})
+    await root.post("/identity-providers", {**BODY, "name": "off", "is_enabled": False})
+    assert (await door.nobody().get("/sign-in/providers"))["items"] == [
+        {"name": "company", "title": "Company", "kind": "oidc", "path": "/sign-in/with/company"}
+    ]
+    answer = await door.http.get("http://towline.localhost/sign-in/with/off")
+    assert answer.status_code == 404
+    assert "There is no identity provider" in answer.text
+
+
+async def test_what_cannot_work_is_refused_with_the_field(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"issuer": ""}, "issuer"),
+        ({"issuer": "http://sso.example.com"}, "issuer"),
+        ({"issuer": "https://"}, "issuer"),
+        ({"issuer": "https://user@sso.example.com"}, "issuer"),
+        ({"issuer": "https://sso.example.com?a=b"}, "issuer"),
+        ({"issuer": "https://[::1"}, "issuer"),
+        ({"kind": "saml"}, "kind"),
+        ({"name": "Not a slug"}, "name"),
+        ({"client_secret": ""}, "client_secret"),
+        ({"email_domains": ["no domain"]}, "email_domains"),
+    ]
+    for change, field in wrong:
+        answer = await root.call("POST", "/identity-providers", json={**BODY, **change})
+        assert answer.status_code == 422, (change, answer.text)
+        assert str(answer.json()["field"]).startswith(field), answer.text
+    for issuer in ("http://localhost:8080", "http://127.0.0.1:8080", "http://sso.localhost"):
+        name = f"local-{issuer.count('l')}-{len(issuer)}"
+        assert (await root.post("/identity-providers", {**BODY, "name": name, "issuer": issuer}))["issuer"] == issuer
+    assert (await root.post("/identity-providers", {**BODY, "name": "hub", "kind": "github", "issuer": ""}))[
+        "issuer"
+    ] == "https://github.com"
+    again = await root.call("POST", "/identity-providers", json={**BODY, "name": "hub"})
+    assert again.status_code == 409
+
+
+async def test_a_browser_begins_at_the_host_that_it_will_come_back_to(door: Door) -> None:
+    answer = await door.http.get("/sign-in/with/company?next=/device")
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith("towline.localhost/sign-in/with/company?next=/device")
