@@ -62,11 +62,11 @@ class Served:
         async with connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None) as connection:
             yield Socket(connection)
 
-    async def add_person(self, **key: Any) -> Person:
+    async def add_person(self, *, is_administrator: bool = False, **key: Any) -> Person:
         """A user without any role, with a key."""
         user_id = new_id("usr")
         async with self.platform.database.transaction() as work:
-            work.session.add(User(id=user_id, email=f"{user_id}@example.test"))
+            work.session.add(User(id=user_id, email=f"{user_id}@example.test", is_administrator=is_administrator))
             await work.session.flush()
             made = await add_key(work, user_id, name="test", **key)
         return Person(self.owner.http, user_id, made.value)
