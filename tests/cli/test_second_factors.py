@@ -43,3 +43,9 @@ def test_factors_are_shown_changed_and_deleted(towline: Run, monkeypatch: pytest
         typed(monkeypatch, "password", CODE)
         done = towline("account", *arguments)
         assert (done.code, said in done.out) == (0, True), done.err
+
+
+def test_an_administrator_takes_lost_factors_away(towline: Run) -> None:
+    asked = towline("users", "reset-factors", "usr_1")
+    assert (asked.code, "ann@example.com" in asked.err) == (2, True)
+    assert "ann@example.com signs in without" in towline("users", "reset-factors", "usr_1", "--yes").out

@@ -8,6 +8,7 @@ from tests.client.stub_state import API_KEY, NOW, StubState
 
 from towline.contract.second_factors import Passkey, PasskeyList, RecoveryCodes, SecondFactors, TotpSetup
 from towline.contract.sessions import SignInResult
+from towline.contract.users import User
 from towline.errors import Unauthenticated
 
 CODE: Final = "123456"
@@ -28,6 +29,10 @@ ANSWERS: Final[dict[str, Callable[[StubState, Mapping[str, str], Any, Any], Base
     "secondFactors.list": lambda _state, _path, _query, _body: SecondFactors(
         is_needed=True, totp_since=NOW, passkeys=[_PASSKEY], recovery_codes_left=7
     ),
+    "users.get": lambda _state, path, _query, _body: User(
+        id=path["user"], email="ann@example.com", is_administrator=False, is_disabled=False, created_at=NOW
+    ),
+    "secondFactors.delete": lambda _state, _path, _query, _body: None,
     "totp.begin": lambda _state, _path, _query, _body: TotpSetup(
         secret="SECRET", uri="otpauth://totp/x?secret=SECRET", qr_svg="<svg/>"
     ),

@@ -109,6 +109,16 @@ def reset_password(email: EmailArgument, *, as_json: AsJson = False) -> None:
         session.output.say(_LINK)
 
 
+@users.command("reset-factors")
+def reset_factors(email: EmailArgument, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Take away all second factors and passkeys of a user who has lost them; their sessions end."""
+    with open_session(as_json=as_json) as session:
+        user = _get_user(session, email)
+        session.confirm(f"Take away all second factors and passkeys of {user.email}?", yes=yes)
+        session.client.second_factors.delete(user.id)
+        session.output.say(f"{user.email} signs in without a second factor until a new one is set up.")
+
+
 @users.command("test-mail")
 def send_test_mail(
     email: Annotated[str | None, typer.Argument(metavar="[EMAIL]", help="Where to; else your own address.")] = None,
