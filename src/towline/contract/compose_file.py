@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from towline.contract.project_file import ProjectFile
 from towline.contract.project_file_text import load_yaml
 from towline.errors import InvalidInput
-from towline.names import to_label
+from towline.names import to_slug
 
 NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _DATABASES: Final = ("postgres", "mysql", "mariadb", "mongo", "redis", "valkey")
@@ -40,7 +40,7 @@ def read_compose(text: str, *, project: str, where: str = "compose.yaml") -> Rea
         raise InvalidInput(f"{where} has no services.", field="file")
     reading = _Reading()
     given = _mapping(services)
-    names = {name: to_label(str(name)) for name in given}
+    names = {name: to_slug(str(name)) for name in given}
     carried = {names[name]: _service(names[name], _mapping(item), reading, names) for name, item in given.items()}
     for key in sorted(document.keys() - {"services", "version", "name", "volumes", "networks"}):
         if not str(key).startswith("x-"):
@@ -54,7 +54,7 @@ def _service(name: str, item: Mapping[str, Any], reading: _Reading, names: Mappi
         if key in _CARRIERS:
             carried |= _CARRIERS[key](name, value, reading)
         elif key == "depends_on":
-            carried["needs"] = [names.get(one, to_label(one)) for one in _names_of(value)]
+            carried["needs"] = [names.get(one, to_slug(one)) for one in _names_of(value)]
         elif key not in _SILENT and not str(key).startswith("x-"):
             reading.note(name, f"`{key}` is not carried.")
     carried.setdefault("type", _type(carried))

@@ -160,6 +160,11 @@ class FileService(_WithVariables):
     def _short_health(cls, value: object) -> object:
         return {"kind": "http", "path": value} if isinstance(value, str) else value
 
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _memory_in_bytes(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("memory")
     @classmethod
     def _enough_memory(cls, value: str | None) -> str | None:
