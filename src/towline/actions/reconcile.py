@@ -164,21 +164,17 @@ async def reconcile_workload(platform: Platform, workload_id: str) -> None:
 
 async def unroute(platform: Platform, instance_id: str) -> str:
     """Send no more requests to an instance that died; return its workload's id, empty when none were sent to it."""
+    statement = (
+        update(InstanceRow)
+        .where(InstanceRow.id == instance_id, InstanceRow.is_routed, Workload.id == InstanceRow.workload_id)
+        .values(is_routed=False)
+        .returning(Workload.id, Workload.environment_id)
+    )
     async with platform.database.transaction() as work:
-        row = (
-            await work.session.execute(
-                update(InstanceRow)
-                .where(InstanceRow.id == instance_id, InstanceRow.is_routed)
-                .values(is_routed=False)
-                .returning(InstanceRow.workload_id)
-            )
-        ).first()
-        if row is None:
-            return ""
-        workload_id: str = row[0]
-        environment_id = (
-            await work.session.execute(select(Workload.environment_id).where(Workload.id == workload_id))
-        ).scalar_one()
+        row = (await work.session.execute(statement, execution_options={"synchronize_session": False})).first()
+    if row is None:
+        return ""
+    workload_id, environment_id = row
     await publish_environment(platform, environment_id, confirm=False)
     return workload_id
 
