@@ -122,10 +122,11 @@ class Listener:
             await self._wake.wait()
             self._wake.clear()
             self._recover()
-            async for text in self._read_missed():
-                yield text
-                if self.end_reason is not None:
-                    return
+            if not self._is_live():
+                async for text in self._read_missed():
+                    yield text
+                    if self.end_reason is not None:
+                        return
             while self._waiting and self._is_live():
                 if text := self._next_text():
                     yield text
@@ -217,9 +218,10 @@ class Listener:
 
     def _is_live(self) -> bool:
         """Whether nothing must be said before what waits."""
-        spans = [*self._rooms.values(), *self._logs.values()]
-        is_up = self.end_reason is None and not self._is_lost and self._replies.empty()
-        return is_up and not any(span.is_behind for span in spans)
+        if self.end_reason is not None or self._is_lost or not self._replies.empty():
+            return False
+        is_behind = any(span.is_behind for span in self._rooms.values())
+        return not (is_behind or any(span.is_behind for span in self._logs.values()))
 
     def _recover(self) -> None:
         """From here on messages wait again; what was dropped before is read from the database."""
