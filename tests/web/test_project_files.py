@@ -14,6 +14,7 @@ variables:
   LOG_LEVEL: info
   RETRIES: 3
   TOKEN: {secret: true}
+  MADE: {secret: true, generate: true}
 preview_variables:
   LOG_LEVEL: debug
 services:
@@ -88,7 +89,10 @@ async def test_the_export_applied_is_an_empty_plan_and_holds_no_secret(ann: Pers
     secret = {"name": "TOKEN", "value": "hidden-value", "is_secret": True}
     await ann.patch("/projects/shop/variables", {"variables": [secret]})
     exported = await ann.get("/projects/shop/file")
-    assert exported["secrets"] == ["TOKEN"]
+    assert exported["secrets"] == ["MADE", "TOKEN"]
+    made = (await ann.post("/projects/shop/variables/MADE/reveal"))["value"]
+    assert len(made) == 32
+    assert made not in exported["text"]
     assert "hidden-value" not in exported["text"]
     plan = await ann.post("/project-files/plan", _body(exported["text"], deletes=True))
     assert plan["changes"] == []

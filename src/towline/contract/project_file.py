@@ -41,6 +41,9 @@ class FileVariable(Model):
 
     value: VariableText | None = Field(default=None, description="Value of a plain one; references are allowed.")
     secret: bool = Field(default=False, strict=True, description="Declares a secret; its value is set with `env set`.")
+    generate: bool = Field(
+        default=False, strict=True, description="With `secret`: a random value is made when there is none yet."
+    )
     kinds: Annotated[list[EnvironmentKind], Field(max_length=3)] = Field(
         default=[], alias="for", description="Kinds of environments it is for."
     )
@@ -50,6 +53,8 @@ class FileVariable(Model):
     def _one_of_both(self) -> "FileVariable":
         if self.secret == (self.value is not None):
             raise ValueError("needs either a value or `secret: true`; secret values do not belong into the file")
+        if self.generate and not self.secret:
+            raise ValueError("only secrets are generated; add `secret: true`")
         return self
 
 

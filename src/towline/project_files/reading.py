@@ -83,7 +83,11 @@ def _source(service: FileService) -> dict[str, Any]:
 def _variables(given: Mapping[str, FileVariable]) -> dict[str, VariableState]:
     return {
         name: VariableState(
-            item.value, item.secret, tuple(sorted(kind.value for kind in item.kinds)), mount_path=item.file or ""
+            item.value,
+            item.secret,
+            tuple(sorted(kind.value for kind in item.kinds)),
+            mount_path=item.file or "",
+            generates=item.generate,
         )
         for name, item in sorted(given.items())
     }

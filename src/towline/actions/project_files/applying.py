@@ -1,5 +1,6 @@
 """Applying: exactly the plan that was shown, in one transaction, or nothing."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ from towline.models.groups import Group
 from towline.models.projects import Project
 from towline.models.services import Route, Service, Workload
 
+_GENERATED_BYTES = 24
 _ORDER = ("project", "service", "dependency", "variable", "domain")
 
 
@@ -132,7 +134,9 @@ class Application:
             return
         state = self._wanted_variable(item)
         value = state.value
-        if value is None:
+        if value is None and item.action == "create":
+            value = secrets.token_urlsafe(_GENERATED_BYTES)
+        elif value is None:
             value = reveal(self.platform, await get_variable(self.work, place, item.name))
         wanted = WantedVariable(item.name, value, state.is_secret, state.kinds, state.mount_path)
         await set_variables(self.platform, self.work, place, [wanted], caller=self.caller)

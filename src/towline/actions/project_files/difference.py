@@ -97,17 +97,21 @@ def _variables(present: Variables, wanted: Variables) -> Iterator[Difference]:
         if after is None:
             yield Difference("delete", "variable", name, fields=_variable_fields(before, None))
         elif after.is_secret and before is None:
-            yield Difference("missing", "variable", name)
+            yield Difference("create" if after.generates else "missing", "variable", name)
         elif fields := _variable_fields(before, after):
             yield Difference("update" if before else "create", "variable", name, fields=fields)
 
 
 def _variable_fields(before: VariableState | None, after: VariableState | None) -> Fields:
-    was, will = (asdict(state) if state is not None else {} for state in (before, after))
+    was, will = (_facts(state) for state in (before, after))
     if after is not None and after.is_secret:
         was.pop("value", None)
         will.pop("value", None)
     return _fields(was, will)
+
+
+def _facts(state: VariableState | None) -> dict[str, Any]:
+    return {} if state is None else {name: value for name, value in asdict(state).items() if name != "generates"}
 
 
 def _mapping(kind: Kind, present: Mapping[str, Any], wanted: Mapping[str, Any], *, fields: Any) -> Iterator[Difference]:

@@ -10,12 +10,13 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class VariableState:
-    """A variable; the value of a secret is not known."""
+    """A variable; the value of a secret is not known, but may be generated where there is none."""
 
     value: str | None
     is_secret: bool
     kinds: tuple[str, ...] = ()
     mount_path: str = ""
+    generates: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
