@@ -140,7 +140,7 @@ async def test_nothing_starts_with_a_key_file_that_is_not_the_databases(world: W
     path.unlink()
     with pytest.raises(KeyMismatch, match="is missing") as caught:
         await ensure_key_matches(platform.database, path)
-    assert str(path) in caught.value.hint
+    assert str(path) in caught.value.message
     assert not path.exists()
     load_secret_box(path)
     with pytest.raises(KeyMismatch, match="does not belong to this database"):

@@ -25,10 +25,10 @@ async def ensure_key_matches(database: Database, path: Path) -> None:
     async with database.transaction() as work:
         sealed = await work.session.scalar(select(KeyCheck.value))
         if sealed is not None and not KeyFile(path).exists():
-            raise _mismatch(f"The key file {path} is missing.", path)
+            raise _mismatch(f"The key file {path} is missing.")
         box = load_secret_box(path)
         if not await _fits(work.session, box, sealed):
-            raise _mismatch(f"The key file {path} does not belong to this database.", path)
+            raise _mismatch(f"The key file {path} does not belong to this database.")
         if sealed is None:
             value = box.seal(_PLAIN, context=KEY_CHECK_CONTEXT)
             await work.session.execute(insert(KeyCheck).values(id=1, value=value).on_conflict_do_nothing())
@@ -46,9 +46,6 @@ async def _fits(session: AsyncSession, box: SecretBox, sealed: bytes | None) -> 
     return not found or bool(known & set(found))
 
 
-def _mismatch(message: str, path: Path) -> KeyMismatch:
-    return KeyMismatch(
-        message,
-        hint=f"Put the key file back that was used with this database (a backup of {path}), readable by its owner "
-        "alone, and start again.",
-    )
+def _mismatch(message: str) -> KeyMismatch:
+    hint = "Put the key file back that was used with this database, readable by its owner alone, and start again."
+    return KeyMismatch(message, hint=hint)
