@@ -9,7 +9,7 @@ import httpx2
 from sqlalchemy import update
 from tests.web.door import Door, Person
 
-from towline.actions.device_codes import MOST_OPEN_OF_ADDRESS, canonical_code
+from towline.actions.device_codes import MOST_OF_ADDRESS, canonical_code
 from towline.actions.sessions import open_session
 from towline.models.base import utc_now
 from towline.models.identities import DeviceCode
@@ -122,7 +122,7 @@ async def test_only_a_session_approves_and_a_disabled_user_gets_no_key(door: Doo
 
 
 async def test_codes_are_bounded_and_cannot_be_guessed_at_length(door: Door) -> None:
-    for _ in range(MOST_OPEN_OF_ADDRESS):
+    for _ in range(MOST_OF_ADDRESS):
         await _start(door)
     refused = await door.nobody().call("POST", "/device/code", json={"client_name": "x"})
     assert refused.status_code == 429

@@ -13,6 +13,8 @@ from towline.actions.access import Caller
 from towline.actions.audit import record
 from towline.actions.installation import platform_url
 from towline.actions.keys import NewKey, add_key
+from towline.actions.limits import network_of
+from towline.actions.pacing import count_start
 from towline.actions.platform import Platform
 from towline.errors import Forbidden, NotFound, TooManyTries
 from towline.infra.database import Work
@@ -26,12 +28,12 @@ VALID_FOR: Final = timedelta(minutes=10)
 KEY_VALID_FOR: Final = timedelta(days=90)
 INTERVAL_SECONDS: Final = 3
 SLOWER_BY_SECONDS: Final = 5
-MOST_OPEN: Final = 1000
-MOST_OPEN_OF_ADDRESS: Final = 20
+MOST_OPEN: Final = 20_000
+MOST_OF_ADDRESS: Final = 20
 _ALPHABET: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628 6.1: no vowels, so no words; 8 letters are 34 bits, for ten minutes."""
 _LENGTH: Final = 8
-_KEPT: Final = timedelta(days=1)
+_KEPT: Final = timedelta(minutes=10)
 
 
 class DeviceStatus(StrEnum):
@@ -65,8 +67,9 @@ class DeviceAnswer:
 
 async def start(platform: Platform, work: Work, *, client_name: str, address: str) -> NewDeviceCode:
     """Codes for a device that wants to be signed in; TooManyTries when too many wait already."""
+    await count_start(platform, "sign-in of a device", source=network_of(address), most=MOST_OF_ADDRESS)
     await work.session.execute(delete(DeviceCode).where(DeviceCode.expires_at < utc_now() - _KEPT))
-    await _check_room(work, address)
+    await _check_room(work)
     device_code = secrets.token_urlsafe(32)
     now = utc_now()
     row = DeviceCode(
@@ -159,14 +162,11 @@ async def _hand_over(work: Work, row: DeviceCode, *, address: str) -> DeviceAnsw
     return DeviceAnswer(DeviceStatus.APPROVED, row.interval_seconds, key, user)
 
 
-async def _check_room(work: Work, address: str) -> None:
-    is_open = (DeviceCode.status == "pending") & (DeviceCode.expires_at > utc_now())
-    mine = func.count().filter(DeviceCode.address == address)
-    of_all, of_address = (await work.session.execute(select(func.count(), mine).where(is_open))).one()
-    if of_address >= MOST_OPEN_OF_ADDRESS or of_all >= MOST_OPEN:
+async def _check_room(work: Work) -> None:
+    if (await work.session.scalar(select(func.count()).select_from(DeviceCode)) or 0) >= MOST_OPEN:
         raise TooManyTries(
             "Too many devices wait to be signed in.",
-            hint="Approve or deny them, wait ten minutes, or use `towline login --with-key`.",
+            hint="Wait ten minutes, or use `towline login --with-key`.",
         )
 
 

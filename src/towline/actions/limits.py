@@ -50,7 +50,7 @@ async def count_try(platform: Platform, visit: Visit, *, email: str, user_id: st
     """
     if device := find_known_device(platform, visit.mark, user_id=user_id):
         return await _take(platform, [Limit(f"device {device}", OF_KNOWN)])
-    network = _network(visit.address)
+    network = network_of(visit.address)
     strangers = [
         Limit(f"address {network}", OF_ADDRESS),
         Limit(f"account {email}", OF_ACCOUNT),
@@ -81,7 +81,7 @@ async def count_second_factor(platform: Platform, visit: Visit, *, user_id: str)
 
 def attempt_of(visit: Visit) -> Attempt:
     """What `count_visit` counts, for taking it back in a later request."""
-    return Attempt([Limit(f"address {_network(visit.address)}", OF_ADDRESS), Limit("all passkeys", OF_ALL)])
+    return Attempt([Limit(f"address {network_of(visit.address)}", OF_ADDRESS), Limit("all passkeys", OF_ALL)])
 
 
 async def count_confirmation(platform: Platform, user_id: str) -> Attempt:
@@ -121,7 +121,7 @@ async def _take(platform: Platform, limits: Sequence[Limit], *, within: timedelt
     return Attempt(limits)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """One customer's addresses count as one: a whole /64 with IPv6."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -18,6 +18,7 @@ from towline.actions.credentials import Credential, check_recent_proof
 from towline.actions.identities.arriving import VALID_FOR, Arrival, Departure, arrive, depart
 from towline.actions.identities.linking import find_or_add_user, offer_link
 from towline.actions.installation import platform_url
+from towline.actions.limits import network_of
 from towline.actions.pacing import count_start
 from towline.actions.sign_in import complete_first_factor
 from towline.errors import Forbidden, TowlineError, Unauthenticated
@@ -34,7 +35,7 @@ from towline.web.sessions import device_of
 
 router = OperationRouter()
 COOKIE: Final = "towline_sign_in"
-_MOST_STARTS: Final = 60
+_MOST_ARRIVALS: Final = 60
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -101,19 +102,19 @@ async def start_link(request: Request) -> Response:
 
 
 async def depart_from(request: Request, name: str, *, user_id: str = "", next_path: str = "") -> tuple[str, str]:
-    """Where to send the browser, and the secret that it has to hold; TooManyTries for one that begins all the time."""
-    platform = get_platform(request)
-    await count_start(platform, "sign-in by a provider", source=client_address(request), most=_MOST_STARTS)
+    """Where to send the browser, and the secret that it has to hold."""
     held = read_cookie(request, COOKIE)
     secret = held if _SECRET.fullmatch(held) else secrets.token_urlsafe(32)
     departure = Departure(secret, user_id=user_id, next_path=next_path)
-    return await depart(platform, name, departure), secret
+    return await depart(get_platform(request), name, departure), secret
 
 
 async def finish(request: Request) -> Response:
     """The browser comes back: signed in, asked for a second factor, or asked to confirm an identity."""
     platform = get_platform(request)
     query = read_query(request)
+    source = network_of(client_address(request))
+    await count_start(platform, "sign-in by a provider", source=source, most=_MOST_ARRIVALS)
     arrival = await arrive(platform, request.path_params["name"], query, secret=read_cookie(request, COOKIE))
     response = await (_offer(request, arrival) if arrival.user_id else _sign_in(request, arrival))
     delete_cookie(request, response, COOKIE)
