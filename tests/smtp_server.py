@@ -34,6 +34,8 @@ class Inbox:
     messages: list[Message] = field(default_factory=list[Message])
     refusals: dict[str, str] = field(default_factory=dict[str, str])
     tries: int = 0
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -65,6 +67,7 @@ class Takes:
     ) -> str:
         """Take or refuse an address."""
         self._inbox.tries += 1
+        self._inbox.tried.set()
         if address in self._inbox.refusals:
             return self._inbox.refusals[address]
         envelope.rcpt_tos.append(address)
@@ -73,6 +76,7 @@ class Takes:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the same
         """Keep a mail."""
         self._inbox.messages.append(email.message_from_bytes(envelope.content))
+        self._inbox.arrived.set()
         return "250 2.0.0 Ok: queued as 4Bq"
 
 

@@ -1,5 +1,6 @@
 """The outbox: mails survive what fails, are sealed while they wait, and are forgotten once they were sent."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 from tests.smtp_server import Inbox, serve_smtp
 from tests.stand_ins import stand_in_platform
 
+from towline.actions.correspondence import correspond
 from towline.actions.mail import queue_mail, send_due_mails
 from towline.actions.platform import Platform
 from towline.models.base import utc_now
@@ -74,6 +76,22 @@ async def test_a_mail_of_work_that_failed_is_never_sent(mailing: Platform, inbox
         await _queue(mailing, fails=True)
     assert await send_due_mails(mailing) == 0
     assert inbox.messages == []
+
+
+async def test_the_periodic_work_sends_as_soon_as_it_rings(mailing: Platform, inbox: Inbox) -> None:
+    inbox.refusals["kim@example.com"] = "451 later"
+    task = asyncio.create_task(correspond(mailing))
+    try:
+        await _queue(mailing)
+        async with asyncio.timeout(10):
+            await inbox.tried.wait()
+        inbox.refusals.clear()
+        await _queue(mailing)
+        async with asyncio.timeout(10):
+            await inbox.arrived.wait()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _queue(platform: Platform, *, valid_for: timedelta = timedelta(hours=1), fails: bool = False) -> None:

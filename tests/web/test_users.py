@@ -102,6 +102,21 @@ async def test_a_reset_by_mail_ends_all_sessions_and_works_once(mailing: Door, i
     assert await _count(mailing, Mail.id, Mail.text != b"") == 0
 
 
+async def test_the_page_asks_for_the_mail_without_a_script(mailing: Door, inbox: Inbox) -> None:
+    kim = await mailing.add_person()
+    shown = await mailing.http.get("/password-reset")
+    assert (shown.status_code, "<form" in shown.text, "<script" in shown.text) == (200, True, False)
+    pages = [
+        await mailing.http.post("/password-reset", content=f"email={email}".replace("@", "%40"), headers=FORM)
+        for email in (f"{kim.user_id}@example.com", "nobody@example.com")
+    ]
+    assert [page.status_code for page in pages] == [202, 202]
+    assert pages[0].text == pages[1].text
+    assert (await mailing.http.post("/password-reset", content="email=x", headers=FORM)).status_code == 422
+    await correspond_once(mailing.platform)
+    assert (await mailing.http.get(inbox.find_link())).status_code == 200
+
+
 async def test_an_old_link_and_that_of_a_disabled_user_are_worthless(mailing: Door, inbox: Inbox) -> None:
     root, kim = await mailing.add_person(is_administrator=True), await mailing.add_person()
     old = await root.post(f"/users/{kim.user_id}/password-reset")

@@ -6,12 +6,11 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from towline.actions.account import store_password
 from towline.actions.installation import platform_url
 from towline.actions.mail import BELL, queue_mail, reset_text, sends_mail
 from towline.actions.platform import Platform
-from towline.actions.sessions import end_sessions
-from towline.actions.sign_in import SECOND_FACTOR
-from towline.actions.tickets import issue_ticket, use_ticket, withdraw_tickets
+from towline.actions.tickets import issue_ticket, use_ticket
 from towline.actions.users import RESET_TICKET, find_user
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
@@ -86,11 +85,7 @@ async def finish_reset(platform: Platform, work: Work, *, token: str, password: 
     if user is None or user.disabled_at is not None:
         raise NotFound("This link was used already, or is too old.", hint="Ask for a new one.")
     await platform.passwords.check_strength(password, words=(user.email, user.name))
-    user.password_hash = await platform.passwords.hash(password)
-    user.password_changed_at = utc_now()
-    for kind in (RESET_TICKET, SECOND_FACTOR):
-        await withdraw_tickets(work, kind, user_id=user.id)
-    await end_sessions(platform, work, user_id=user.id)
+    await store_password(platform, work, user, await platform.passwords.hash(password))
     return user
 
 

@@ -13,7 +13,7 @@ from towline.actions.events import emit
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.actions.sessions import end_sessions
-from towline.actions.tickets import issue_ticket, withdraw_tickets
+from towline.actions.tickets import issue_ticket, withdraw_tickets, withdraw_user_tickets
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
 from towline.models.accounts import ApiKey, User
@@ -98,7 +98,7 @@ async def disable_user(platform: Platform, work: Work, user: User) -> None:
     await _check_not_last(work, user)
     user.disabled_at = utc_now()
     await end_sessions(platform, work, user_id=user.id)
-    await withdraw_tickets(work, RESET_TICKET, user_id=user.id)
+    await withdraw_user_tickets(work, user_id=user.id)
     await work.session.execute(
         update(ApiKey)
         .where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None))

@@ -14,7 +14,7 @@ from towline.actions.invitations import Accepted, Offer, accept_as_new, accept_a
 from towline.actions.password_reset import ask_for_reset, find_reset_user, finish_reset
 from towline.actions.sign_in import SignedIn, sign_in_user
 from towline.contract.users import PasswordResetAsk
-from towline.errors import NotFound, TowlineError, Unauthenticated
+from towline.errors import InvalidInput, NotFound, TowlineError, Unauthenticated
 from towline.infra.database import Work
 from towline.web.addresses import client_address
 from towline.web.auth import find_caller
@@ -72,12 +72,7 @@ async def accept_invitation(request: Request) -> Response:
 async def show_reset_request(request: Request) -> Response:
     """The form that asks for the mail."""
     del request
-    body = (
-        '<form method="post"><p><label>E-mail address<br>'
-        '<input name="email" type="email" required autocomplete="username"></label></p>'
-        '<p><button type="submit">Send me a link</button></p></form>'
-    )
-    return page(title=_RESET, body=body, status=200, headers=_HEADERS, has_form=True)
+    return _reset_request_page()
 
 
 async def ask_for_link(request: Request) -> Response:
@@ -90,7 +85,9 @@ async def ask_for_link(request: Request) -> Response:
         try:
             email = PasswordResetAsk(email=form.get("email", "")).email
         except ValueError:
-            return await show_reset_request(request)
+            return _reset_request_page(
+                InvalidInput("This is no e-mail address.", hint="Write it like ann@example.com.")
+            )
         async with platform.database.transaction() as work:
             await ask_for_reset(platform, work, email=email, address=address)
     except TowlineError as error:
@@ -126,6 +123,16 @@ async def reset_password(request: Request) -> Response:
         return page(title=_RESET, body=body, status=422, headers=_HEADERS, has_form=True)
     body = "<p>Your password was changed, and all your sessions have ended. Sign in with the new one.</p>"
     return page(title=_RESET, body=body, status=200, headers=_HEADERS)
+
+
+def _reset_request_page(error: TowlineError | None = None) -> Response:
+    body = (
+        f'{"" if error is None else _complaint(error)}<form method="post"><p><label>E-mail address<br>'
+        '<input name="email" type="email" required autocomplete="username"></label></p>'
+        '<p><button type="submit">Send me a link</button></p></form>'
+    )
+    status = 200 if error is None else error.status
+    return page(title=_RESET, body=body, status=status, headers=_HEADERS, has_form=True)
 
 
 async def _join(request: Request, work: Work, caller: Caller, token: str) -> Accepted:
