@@ -26,11 +26,17 @@ def wanted_state(file: ProjectFile) -> ProjectState:
     """What a file wants."""
     return ProjectState(
         name=file.project,
-        settings={"description": file.description, "base_domain": file.base_domain or ""},
+        settings=_project_settings(file),
         variables=_variables(file.variables),
         preview_variables=_variables(file.preview_variables),
         services={name: _service(service) for name, service in sorted(file.services.items())},
     )
+
+
+def _project_settings(file: ProjectFile) -> dict[str, Any]:
+    """What the file says of the project itself; what it leaves out stays as it is."""
+    given = {"description": file.description, "base_domain": file.base_domain or ""}
+    return {name: value for name, value in given.items() if name in file.model_fields_set}
 
 
 def _service(service: FileService) -> ServiceState:

@@ -62,7 +62,7 @@ def _spared(item: Difference) -> Difference:
 def _project(present: ProjectState, wanted: ProjectState) -> Iterator[Difference]:
     if not present.is_there:
         yield Difference("create", "project", wanted.name, fields=_fields({}, wanted.settings))
-    elif fields := _fields(present.settings, wanted.settings):
+    elif fields := _fields(present.settings, {**present.settings, **wanted.settings}):
         yield Difference("update", "project", wanted.name, fields=fields)
 
 
