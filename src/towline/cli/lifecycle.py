@@ -1,14 +1,21 @@
 """`towline scale | restart | stop | start`: what to do with running instances."""
 
+import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from towline.cli.following import find_error
 from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, TargetArgument
 from towline.cli.session import Session, Target, open_session
 from towline.cli.status import show_status
 from towline.contract.status import ServiceStatus
+from towline.errors import TimedOut
+
+_LONGEST_WAIT_SECONDS: Final = 300.0
+_LOOK_EVERY_SECONDS: Final = 0.2
+WaitOption = Annotated[bool, typer.Option("--wait", help="Return once it is so; fails after five minutes.")]
 
 
 def scale(
@@ -18,6 +25,7 @@ def scale(
     project: ProjectOption = None,
     service: ServiceOption = None,
     environment: EnvironmentOption = None,
+    wait: WaitOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Set the number of instances of a service."""
@@ -25,7 +33,13 @@ def scale(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.scale(place.project, place.service, replicas, environment=place.environment)
 
-    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
+    with open_session(as_json=as_json) as session:
+        _change(
+            session,
+            session.target(target, project=project, service=service, environment=environment),
+            change,
+            wait=wait,
+        )
 
 
 def restart(
@@ -34,6 +48,7 @@ def restart(
     project: ProjectOption = None,
     service: ServiceOption = None,
     environment: EnvironmentOption = None,
+    wait: WaitOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Replace all instances by new ones of the same release."""
@@ -41,7 +56,13 @@ def restart(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.restart(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
+    with open_session(as_json=as_json) as session:
+        _change(
+            session,
+            session.target(target, project=project, service=service, environment=environment),
+            change,
+            wait=wait,
+        )
 
 
 def stop(
@@ -50,6 +71,7 @@ def stop(
     project: ProjectOption = None,
     service: ServiceOption = None,
     environment: EnvironmentOption = None,
+    wait: WaitOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Stop a service until it is started again."""
@@ -57,7 +79,13 @@ def stop(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.stop(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
+    with open_session(as_json=as_json) as session:
+        _change(
+            session,
+            session.target(target, project=project, service=service, environment=environment),
+            change,
+            wait=wait,
+        )
 
 
 def start(
@@ -66,6 +94,7 @@ def start(
     project: ProjectOption = None,
     service: ServiceOption = None,
     environment: EnvironmentOption = None,
+    wait: WaitOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a stopped service."""
@@ -73,18 +102,34 @@ def start(
     def change(session: Session, place: Target) -> ServiceStatus:
         return session.client.services.start(place.project, place.service, environment=place.environment)
 
-    _change(change, target, project=project, service=service, environment=environment, as_json=as_json)
-
-
-def _change(
-    change: Callable[[Session, Target], ServiceStatus],
-    target: str | None,
-    *,
-    project: str | None,
-    service: str | None,
-    environment: str | None,
-    as_json: bool,
-) -> None:
     with open_session(as_json=as_json) as session:
-        place = session.target(target, project=project, service=service, environment=environment)
-        show_status(session, change(session, place), name=str(place))
+        _change(
+            session,
+            session.target(target, project=project, service=service, environment=environment),
+            change,
+            wait=wait,
+        )
+
+
+def _change(session: Session, place: Target, change: Callable[[Session, Target], ServiceStatus], *, wait: bool) -> None:
+    status = change(session, place)
+    if wait:
+        status = _wait(session, place, status)
+    show_status(session, status, name=str(place))
+
+
+def _wait(session: Session, place: Target, status: ServiceStatus) -> ServiceStatus:
+    """The status once as many instances run as are wanted; raises what the deployment of a restart failed with."""
+    if status.deployment_id is not None:
+        ended = session.client.wait_for_deployment(status.deployment_id, timeout=_LONGEST_WAIT_SECONDS)
+        if (error := find_error(ended)) is not None:
+            raise error
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+    while True:
+        status = session.client.services.get_status(place.project, place.service, environment=place.environment)
+        wanted = status.replicas if status.state == "running" else 0
+        if status.running == wanted and status.deployment_id is None:
+            return status
+        if time.monotonic() > deadline:
+            raise TimedOut(f"{status.running} of {wanted} instances of {place} run after {_LONGEST_WAIT_SECONDS:g} s.")
+        time.sleep(_LOOK_EVERY_SECONDS)
