@@ -53,7 +53,7 @@ async def get_front_page(request: Request) -> Response:
         f"<p><code>towline login {url}</code></p>"
         "<p>and in a folder with your project:</p>"
         "<p><code>towline deploy</code></p>"
-        '<p>The set-up link that <code>towline up</code> printed on the server makes you its administrator; after that, '
+        "<p>The set-up link that <code>towline up</code> printed on the server makes you its administrator; after that, "
         '<a href="/sign-in">sign in</a>.</p>'
         f"<footer>Towline {escape(__version__)}</footer>"
     )
@@ -75,6 +75,8 @@ def page(
         "Cache-Control": "no-store",
         "Content-Security-Policy": _policy(has_form=has_form, has_script=bool(script)),
         "X-Frame-Options": "DENY",
+        # Paths may hold the value of a link. Not `no-referrer`: forms would then say that they come from nowhere.
+        "Referrer-Policy": "same-origin",
         **headers,
     }
     return Response(html, status, media_type="text/html", headers=own)
