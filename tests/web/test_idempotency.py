@@ -92,7 +92,7 @@ async def test_who_has_lost_the_right_does_not_get_the_answer_again(door: Door) 
     await ann.post("/projects/shop/services", {"name": "api", "source": {"type": "custom"}})
     admin = await door.add_member(project["id"], "admin")
     image = {"project": "shop", "service": "api", "image": "app:1"}
-    sent = (
+    sent: tuple[tuple[str, str, dict[str, str] | None], ...] = (
         ("POST", "/projects/shop/services/api/webhook-secrets", {}),
         ("POST", "/deployments", image),
         ("DELETE", "/projects/shop/services/api", None),
