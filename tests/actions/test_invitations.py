@@ -211,5 +211,5 @@ def test_invitations_do_what_the_model_of_them_says(tmp_path: Path, postgres_url
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=checks),
+        settings=settings(max_examples=8, stateful_step_count=15, deadline=None, suppress_health_check=checks),
     )

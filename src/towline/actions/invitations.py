@@ -10,12 +10,15 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.access import Caller, Permission, check
+from towline.actions.account import make_password_hash
+from towline.actions.audit import record
 from towline.actions.events import emit
 from towline.actions.granting import check_grant, check_reach, find_role, lock_project, may_still_grant, stronger_role
 from towline.actions.installation import platform_url
 from towline.actions.mail import check_not_flooded, invitation_text, queue_mail, sends_mail
 from towline.actions.members import change_role_of, find_member, join
 from towline.actions.platform import Platform
+from towline.actions.sign_in import SignedIn, sign_in_user
 from towline.actions.users import create_user, find_user
 from towline.errors import Conflict, Forbidden, NotFound
 from towline.infra.database import Work
@@ -185,21 +188,30 @@ async def _get_offer(session: AsyncSession, invitation: Invitation) -> Offer:
     return Offer(invitation, project, inviter)
 
 
-async def accept_as_new(platform: Platform, work: Work, token: str, *, name: str, password: str) -> Accepted:
-    """Make the invited address a user; InvalidInput for a weak password, which leaves the invitation open.
+async def accept_as_new(
+    platform: Platform, token: str, *, name: str, password: str, device: str, address: str
+) -> tuple[Accepted, SignedIn]:
+    """Make the invited address a user, who is signed in; InvalidInput for a weak password leaves the invitation open.
 
     Conflict when the address has an account, whose user has to sign in and join.
     """
-    offer = await get_offer(work.session, token)
-    if await find_user(work.session, offer.invitation.email) is not None:
-        raise Conflict(
-            f"{offer.invitation.email} has an account already.", hint="Sign in with it, then open the link again."
-        )
-    email = offer.invitation.email
-    await platform.passwords.check_strength(password, words=(email, name))
-    password_hash = await platform.passwords.hash(password)
-    user = await create_user(work, email=email, name=name, password_hash=password_hash)
-    return await _accept(platform, work, offer, user)
+    async with platform.database.transaction() as work:
+        email = (await _get_offer_to_stranger(work, token)).invitation.email
+    # Only for who has a link: hashing costs much, and holds no connection meanwhile.
+    password_hash = await make_password_hash(platform, password, words=(email, name), field="password")
+    async with platform.database.transaction() as work:
+        offer = await _get_offer_to_stranger(work, token)
+        user = await create_user(work, email=email, name=name, password_hash=password_hash)
+        accepted = await _accept(platform, work, offer, user)
+        record_accepted(work, Caller(user_id=user.id, address=address), "invitations.accept", accepted)
+        signed_in = await sign_in_user(platform, work, user, method="invitation", device=device, address=address)
+    return accepted, signed_in
+
+
+def record_accepted(work: Work, caller: Caller, action: str, accepted: Accepted) -> None:
+    """Tell the audit log who came by an invitation."""
+    detail = {"email": accepted.user.email, "role": accepted.role}
+    record(work, caller, action, project_id=accepted.project_id or "", object_id=accepted.user.id, detail=detail)
 
 
 async def accept_as_user(platform: Platform, work: Work, caller: Caller, token: str) -> Accepted:
@@ -214,6 +226,14 @@ async def accept_as_user(platform: Platform, work: Work, caller: Caller, token: 
             hint="Sign in with the invited address, or ask for an invitation to yours.",
         )
     return await _accept(platform, work, offer, user)
+
+
+async def _get_offer_to_stranger(work: Work, token: str) -> Offer:
+    offer = await get_offer(work.session, token)
+    email = offer.invitation.email
+    if await find_user(work.session, email) is not None:
+        raise Conflict(f"{email} has an account already.", hint="Sign in with it, then open the link again.")
+    return offer
 
 
 async def _accept(platform: Platform, work: Work, offer: Offer, user: User) -> Accepted:

@@ -6,7 +6,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.account import store_password
+from towline.actions.access import ANONYMOUS, Caller
+from towline.actions.account import make_password_hash, store_password
+from towline.actions.audit import record
 from towline.actions.installation import platform_url
 from towline.actions.mail import BELL, queue_mail, reset_text, sends_mail
 from towline.actions.platform import Platform
@@ -29,7 +31,7 @@ _OF_ALL: Final = 1000
 _AT_ONCE: Final = 50
 
 
-async def ask_for_reset(platform: Platform, work: Work, *, email: str, address: str) -> None:
+async def ask_for_reset(platform: Platform, *, email: str, address: str) -> None:
     """Note the wish; one too many of an account or address is dropped without a word.
 
     Nothing here looks at accounts, so neither answer nor time tells of them. Conflict without a mail server.
@@ -39,15 +41,11 @@ async def ask_for_reset(platform: Platform, work: Work, *, email: str, address: 
             "This instance sends no mail.",
             hint="Ask an administrator for a link: `towline users reset-password EMAIL`.",
         )
-    recent = ResetRequest.created_at > utc_now() - _WITHIN
-    counts = (
-        (await _count(work.session, recent, ResetRequest.email == email), _OF_ACCOUNT),
-        (await _count(work.session, recent, ResetRequest.address == address), _OF_ADDRESS),
-        (await _count(work.session, recent), _OF_ALL),
-    )
-    if all(count < most for count, most in counts):
-        work.session.add(ResetRequest(id=new_id("rst"), created_at=utc_now(), email=email, address=address))
-        work.after_commit(lambda: platform.bell.ring(BELL))
+    async with platform.database.transaction() as work:
+        if await _is_within_limits(work.session, email=email, address=address):
+            work.session.add(ResetRequest(id=new_id("rst"), created_at=utc_now(), email=email, address=address))
+            _record(work, "passwordReset.ask", address, email=email)
+            work.after_commit(lambda: platform.bell.ring(BELL))
 
 
 async def answer_reset_requests(platform: Platform) -> int:
@@ -75,17 +73,24 @@ async def find_reset_user(session: AsyncSession, token: str) -> User | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def finish_reset(platform: Platform, work: Work, *, token: str, password: str) -> User:
+async def finish_reset(platform: Platform, *, token: str, password: str, address: str) -> User:
     """Change the password of a link's user, end all sessions and use up every such link.
 
     NotFound for a link that was used or is too old, InvalidInput for a weak password, which leaves the link usable.
     """
-    ticket = await use_ticket(work, RESET_TICKET, token)
-    user = await work.session.get(User, ticket.user_id, with_for_update=True)
-    if user is None or user.disabled_at is not None:
-        raise NotFound("This link was used already, or is too old.", hint="Ask for a new one.")
-    await platform.passwords.check_strength(password, words=(user.email, user.name))
-    await store_password(platform, work, user, await platform.passwords.hash(password))
+    async with platform.database.transaction() as work:
+        user = await find_reset_user(work.session, token)
+    if user is None:
+        raise _gone()
+    # Only for who has a link: hashing costs much, and holds no connection meanwhile.
+    password_hash = await make_password_hash(platform, password, words=(user.email, user.name), field="password")
+    async with platform.database.transaction() as work:
+        ticket = await use_ticket(work, RESET_TICKET, token)
+        user = await work.session.get(User, ticket.user_id, with_for_update=True)
+        if user is None or user.disabled_at is not None:
+            raise _gone()
+        await store_password(platform, work, user, password_hash)
+        _record(work, "passwordReset.finish", address, object_id=user.id, email=user.email)
     return user
 
 
@@ -106,6 +111,25 @@ async def _mail_link(platform: Platform, work: Work, user: User) -> None:
         text=reset_text(platform, link=link, expires_at=expires_at),
         expires_at=expires_at,
     )
+
+
+async def _is_within_limits(session: AsyncSession, *, email: str, address: str) -> bool:
+    recent = ResetRequest.created_at > utc_now() - _WITHIN
+    counts = (
+        (await _count(session, recent, ResetRequest.email == email), _OF_ACCOUNT),
+        (await _count(session, recent, ResetRequest.address == address), _OF_ADDRESS),
+        (await _count(session, recent), _OF_ALL),
+    )
+    return all(count < most for count, most in counts)
+
+
+def _record(work: Work, action: str, address: str, *, object_id: str = "", email: str) -> None:
+    caller = Caller(user_id=ANONYMOUS.user_id, address=address)
+    record(work, caller, action, object_id=object_id, detail={"email": email})
+
+
+def _gone() -> NotFound:
+    return NotFound("This link was used already, or is too old.", hint="Ask for a new one.")
 
 
 async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:

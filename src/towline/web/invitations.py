@@ -18,7 +18,6 @@ from towline.actions.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from towline.actions.sign_in import sign_in_user
 from towline.contract.members import (
     Invitation,
     InvitationAccept,
@@ -91,10 +90,11 @@ async def revoke(call: Call) -> None:
     await revoke_invitation(call.work, call.caller, row)
 
 
-@router.operation("invitations.lookup")
+@router.operation("invitations.lookup", holds_transaction=False)
 async def lookup(call: Call, body: InvitationLookup) -> InvitationOffer:
     """What a link is for."""
-    offer = await get_offer(call.session, body.token)
+    async with call.platform.database.transaction() as work:
+        offer = await get_offer(work.session, body.token)
     row = offer.invitation
     return InvitationOffer.model_validate(
         {
@@ -108,16 +108,14 @@ async def lookup(call: Call, body: InvitationLookup) -> InvitationOffer:
     )
 
 
-@router.operation("invitations.accept")
+@router.operation("invitations.accept", holds_transaction=False)
 async def accept(call: Call, body: InvitationAccept) -> Response:
     """Become a user, who is signed in by it."""
-    accepted = await accept_as_new(call.platform, call.work, body.token, name=body.name, password=body.password)
-    _note(call, accepted)
-    signed_in = await sign_in_user(
+    accepted, signed_in = await accept_as_new(
         call.platform,
-        call.work,
-        accepted.user,
-        method="invitation",
+        body.token,
+        name=body.name,
+        password=body.password,
         device=device_of(call.request),
         address=call.caller.address,
     )
@@ -130,7 +128,7 @@ async def accept(call: Call, body: InvitationAccept) -> Response:
 async def join(call: Call, body: InvitationJoin) -> InvitationAccepted:
     """Accept as the user who is calling."""
     accepted = await accept_as_user(call.platform, call.work, call.caller, body.token)
-    _note(call, accepted)
+    call.note(accepted.user.id, email=accepted.user.email, project=accepted.project_id, role=accepted.role)
     return _accepted(accepted)
 
 
@@ -152,10 +150,6 @@ async def _get_invitation(call: Call) -> InvitationRow:
         raise NotFound("There is no such open invitation, or you may not see it.") from error
     assert row is not None
     return row
-
-
-def _note(call: Call, accepted: Accepted) -> None:
-    call.note(accepted.user.id, email=accepted.user.email, project=accepted.project_id, role=accepted.role)
 
 
 def _accepted(accepted: Accepted) -> InvitationAccepted:

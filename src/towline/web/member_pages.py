@@ -7,15 +7,12 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from towline.actions.access import ANONYMOUS, Caller
-from towline.actions.audit import record
+from towline.actions.access import Caller
 from towline.actions.installation import platform_url
-from towline.actions.invitations import Accepted, Offer, accept_as_new, accept_as_user, get_offer
+from towline.actions.invitations import Accepted, Offer, accept_as_new, accept_as_user, get_offer, record_accepted
 from towline.actions.password_reset import ask_for_reset, find_reset_user, finish_reset
-from towline.actions.sign_in import SignedIn, sign_in_user
 from towline.contract.users import PasswordResetAsk
 from towline.errors import InvalidInput, NotFound, TowlineError, Unauthenticated
-from towline.infra.database import Work
 from towline.web.addresses import client_address
 from towline.web.auth import find_caller
 from towline.web.deps import get_platform
@@ -29,7 +26,7 @@ from towline.web.sessions import device_of, keep_session
 router = OperationRouter()
 _INVITATION: Final = "Invitation"
 _RESET: Final = "New password"
-_HEADERS: Final = {"Referrer-Policy": "no-referrer"}
+_HEADERS: Final = {"Referrer-Policy": "same-origin"}
 """The address holds the secret of the link: no other page is to learn it."""
 
 _LONGEST_NAME: Final = 255
@@ -56,12 +53,16 @@ async def accept_invitation(request: Request) -> Response:
     except TowlineError as error:
         return error_page(error, title=_INVITATION)
     try:
-        async with platform.database.transaction() as work:
-            if form.get("as") == "me" and caller is not None:
-                return _welcome(request, await _join(request, work, caller, token))
-            accepted, signed_in = await _become_user(
-                request, work, token, form.get("name", ""), form.get("password", "")
-            )
+        if form.get("as") == "me" and caller is not None:
+            return _welcome(request, await _join(request, caller, token))
+        accepted, signed_in = await accept_as_new(
+            platform,
+            token,
+            name=" ".join(form.get("name", "").replace("\0", "").split())[:_LONGEST_NAME],
+            password=form.get("password", ""),
+            device=device_of(request),
+            address=client_address(request),
+        )
     except TowlineError as error:
         return await _invitation_again(request, token, error)
     response = _welcome(request, accepted)
@@ -81,15 +82,13 @@ async def ask_for_link(request: Request) -> Response:
     try:
         check_origin(request)
         form = await read_form(request)
-        address = client_address(request)
         try:
             email = PasswordResetAsk(email=form.get("email", "")).email
         except ValueError:
             return _reset_request_page(
                 InvalidInput("This is no e-mail address.", hint="Write it like ann@example.com.")
             )
-        async with platform.database.transaction() as work:
-            await ask_for_reset(platform, work, email=email, address=address)
+        await ask_for_reset(platform, email=email, address=client_address(request))
     except TowlineError as error:
         return error_page(error, title=_RESET)
     return page(title=_RESET, body=f"<p>{escape(ASKED)}</p>", status=202, headers=_HEADERS)
@@ -113,9 +112,8 @@ async def reset_password(request: Request) -> Response:
     try:
         check_origin(request)
         form = await read_form(request)
-        async with platform.database.transaction() as work:
-            user = await finish_reset(platform, work, token=token, password=form.get("password", ""))
-            record(work, _visitor(request), "passwordReset.finish", object_id=user.id, detail={"email": user.email})
+        password, address = form.get("password", ""), client_address(request)
+        await finish_reset(platform, token=token, password=password, address=address)
     except TowlineError as error:
         if error.status != 422:
             return error_page(error, title=_RESET)
@@ -135,20 +133,12 @@ def _reset_request_page(error: TowlineError | None = None) -> Response:
     return page(title=_RESET, body=body, status=status, headers=_HEADERS, has_form=True)
 
 
-async def _join(request: Request, work: Work, caller: Caller, token: str) -> Accepted:
-    accepted = await accept_as_user(get_platform(request), work, caller, token)
-    _record(work, caller, "invitations.join", accepted)
-    return accepted
-
-
-async def _become_user(request: Request, work: Work, token: str, name: str, password: str) -> tuple[Accepted, SignedIn]:
+async def _join(request: Request, caller: Caller, token: str) -> Accepted:
     platform = get_platform(request)
-    shown = " ".join(name.replace("\0", "").split())[:_LONGEST_NAME]
-    accepted = await accept_as_new(platform, work, token, name=shown, password=password)
-    _record(work, _visitor(request), "invitations.accept", accepted)
-    device, address = device_of(request), client_address(request)
-    signed_in = await sign_in_user(platform, work, accepted.user, method="invitation", device=device, address=address)
-    return accepted, signed_in
+    async with platform.database.transaction() as work:
+        accepted = await accept_as_user(platform, work, caller, token)
+        record_accepted(work, caller, "invitations.join", accepted)
+    return accepted
 
 
 async def _invitation_again(request: Request, token: str, error: TowlineError) -> Response:
@@ -215,16 +205,6 @@ async def _find_signed_in(request: Request) -> Caller | None:
     except Unauthenticated:
         return None
     return None if found is None else found.caller
-
-
-def _visitor(request: Request) -> Caller:
-    return Caller(user_id=ANONYMOUS.user_id, address=client_address(request))
-
-
-def _record(work: Work, caller: Caller, action: str, accepted: Accepted) -> None:
-    detail = {"email": accepted.user.email, "role": accepted.role}
-    project_id = accepted.project_id or ""
-    record(work, caller, action, project_id=project_id, object_id=accepted.user.id, detail=detail)
 
 
 router.routes.extend(

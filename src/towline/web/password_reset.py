@@ -11,17 +11,16 @@ router = OperationRouter()
 ASKED: Final = "If this address has an account here, a mail with a link is on its way to it."
 
 
-@router.operation("passwordReset.ask")
+@router.operation("passwordReset.ask", holds_transaction=False)
 async def ask(call: Call, body: PasswordResetAsk) -> PasswordResetAsked:
     """Ask for the mail with the link."""
-    await ask_for_reset(call.platform, call.work, email=body.email, address=call.caller.address)
-    call.note("", email=body.email)
+    await ask_for_reset(call.platform, email=body.email, address=call.caller.address)
     return PasswordResetAsked(message=ASKED)
 
 
-@router.operation("passwordReset.finish")
+@router.operation("passwordReset.finish", holds_transaction=False)
 async def finish(call: Call, body: PasswordResetFinish) -> PasswordResetDone:
     """Choose the new password."""
-    user = await finish_reset(call.platform, call.work, token=body.token, password=body.password)
-    call.note(user.id, email=user.email)
+    address = call.caller.address
+    user = await finish_reset(call.platform, token=body.token, password=body.password, address=address)
     return PasswordResetDone(email=user.email)

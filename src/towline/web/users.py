@@ -1,5 +1,6 @@
 """HTTP: users of the instance, for its administrators, and the test of its mail server."""
 
+from towline.actions.audit import record
 from towline.actions.mail import send_test_mail
 from towline.actions.users import (
     create_user,
@@ -77,12 +78,13 @@ async def reset_password(call: Call) -> PasswordLink:
     return PasswordLink(user_id=user.id, email=user.email, link=made.link, expires_at=made.expires_at)
 
 
-@router.operation("mail.test")
+@router.operation("mail.test", holds_transaction=False)
 async def test(call: Call, body: MailTest) -> MailTested:
     """Send a test mail and tell what the server said."""
     recipient = body.to or call.caller.email
+    async with call.platform.database.transaction() as work:
+        record(work, call.caller, "mail.test", detail={"to": recipient})
     server, answer = await send_test_mail(call.platform, recipient=recipient)
-    call.note("mail", to=recipient)
     return MailTested(to=recipient, server=str(server), answer=answer)
 
 
