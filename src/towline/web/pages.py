@@ -25,7 +25,8 @@ _STYLE: Final = (
     "body{margin:0;min-height:100vh;display:grid;place-items:center}"
     "main{max-width:34rem;padding:2rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:.5rem 0}"
     "label{display:block;font-weight:600}input:not([type=hidden]){font:inherit;width:100%;box-sizing:border-box;"
-    "padding:.5rem;border:1px solid GrayText;border-radius:.25rem}button{font:inherit;padding:.5rem 1rem;cursor:pointer}"
+    "padding:.5rem;border:1px solid GrayText;border-radius:.25rem}"
+    "button{font:inherit;padding:.5rem 1rem;cursor:pointer}"
     ".problem:not(:empty){border-left:.25rem solid #c33;padding-left:.75rem}"
     "code{font:0.9em ui-monospace,monospace;overflow-wrap:anywhere}footer{margin-top:2rem;opacity:.7;font-size:.875rem}"
 )
@@ -53,8 +54,8 @@ async def get_front_page(request: Request) -> Response:
         f"<p><code>towline login {url}</code></p>"
         "<p>and in a folder with your project:</p>"
         "<p><code>towline deploy</code></p>"
-        "<p>The set-up link that <code>towline up</code> printed on the server makes you its administrator; after that, "
-        '<a href="/sign-in">sign in</a>.</p>'
+        "<p>The set-up link that <code>towline up</code> printed on the server makes you its administrator; "
+        'after that, <a href="/sign-in">sign in</a>.</p>'
         f"<footer>Towline {escape(__version__)}</footer>"
     )
     return page(title="Towline runs here", body=body, status=200, headers={})
