@@ -13,6 +13,7 @@ from towline.contract.domains import RouteCreate
 from towline.contract.events import Event, Subscribe
 from towline.contract.keys import KeyCreate
 from towline.contract.logs import LogQuery
+from towline.contract.members import InvitationAccept, InvitationCreate, MemberAdd
 from towline.contract.projects import ProjectCreate, ProjectUpdate
 from towline.contract.registries import RegistryCreate
 from towline.contract.services import Service, ServiceCreate, ServiceScale, ServiceUpdate, Volume
@@ -24,8 +25,11 @@ MODELS = [
     DeployRequest,
     DeploymentRollback,
     DeploymentTrigger,
+    InvitationAccept,
+    InvitationCreate,
     KeyCreate,
     LogQuery,
+    MemberAdd,
     ProjectCreate,
     RegistryCreate,
     RouteCreate,
@@ -118,6 +122,10 @@ def test_refs_never_look_like_options(ref: str) -> None:
         (RegistryCreate, {"host": "registry.example.com:0", "username": "a", "password": "b"}, "host"),
         (LogQuery, {"since": "yesterday"}, "since"),
         (LogQuery, {"since": "2026-08-01T12:00:00"}, "since"),
+        (InvitationCreate, {"email": "ann@example.com\n"}, "email"),
+        (InvitationCreate, {"email": "ann@example.com, bob@example.com"}, "email"),
+        (InvitationCreate, {"email": "ann@example.com", "role": "root"}, "role"),
+        (InvitationAccept, {"token": "../../etc", "name": "a", "password": "b"}, "token"),
         (KeyCreate, {"name": "ci", "expires_at": "2026-08-01T12:00:00"}, "expires_at"),
     ],
 )
