@@ -21,7 +21,7 @@ from towline.errors import TimedOut
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
 from towline.models.history import Log
-from towline.web.logs import encode_lines
+from towline.web.logs import encode_lines, while_let_in
 
 
 @pytest.fixture
@@ -150,6 +150,20 @@ async def test_a_listener_gets_the_log_from_the_line_it_names(served: Served) ->
         assert await socket.read_lines(1200) == list(range(1, 1201))
         await socket.subscribe(room, log_since={deployment.id: 1100})
         assert await socket.read_lines(1200) == list(range(1101, 1201))
+
+
+async def test_who_may_read_no_more_gets_no_line_after_that() -> None:
+    allowed = [True, True, False, True]
+
+    async def chunks() -> AsyncGenerator[bytes]:
+        for number in range(9):
+            yield b"%d" % number
+
+    async def is_let_in() -> bool:
+        return allowed.pop(0)
+
+    assert [chunk async for chunk in while_let_in(chunks(), is_let_in, every=0)] == [b"0", b"1"]
+    assert len([chunk async for chunk in while_let_in(chunks(), is_let_in, every=3600)]) == 9
 
 
 async def test_lines_need_the_permission_to_see_logs(served: Served) -> None:

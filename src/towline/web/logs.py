@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import orjson
 from starlette.responses import Response, StreamingResponse
 
+from towline.actions.credentials import is_still_valid
 from towline.actions.log_pages import (
     DEFAULT_TAIL,
     Line,
@@ -22,14 +24,16 @@ from towline.actions.log_pages import (
 from towline.actions.platform import Platform
 from towline.actions.status import find_workload_id
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogQuery, ServiceLogQuery
-from towline.errors import InvalidInput, Unavailable
+from towline.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from towline.infra.places import Places
+from towline.web.access import admit_alone
 from towline.web.answering import json_response
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
 router = OperationRouter()
 HEARTBEAT_SECONDS: Final = 15.0
+_CHECK_SECONDS: Final = 2.0
 _MOST_FOLLOWERS, _MOST_FOLLOWERS_EACH = 1000, 200
 _LARGEST_SEQUENCE: Final = 2**62
 _AT_ONCE: Final = 500
@@ -77,6 +81,30 @@ async def encode_lines(batches: AsyncGenerator[Sequence[Line]], *, heartbeat: fl
             await asyncio.wait([following])
 
 
+async def while_let_in(
+    chunks: AsyncGenerator[bytes], is_let_in: Callable[[], Awaitable[bool]], *, every: float
+) -> AsyncGenerator[bytes]:
+    """What is streamed for as long as its reader may have it, asked again before what comes `every` seconds later."""
+    checked_at = time.monotonic()
+    async for chunk in chunks:
+        if time.monotonic() - checked_at >= every:
+            if not await is_let_in():
+                return
+            checked_at = time.monotonic()
+        yield chunk
+
+
+async def _is_still_let_in(call: Call) -> bool:
+    """Whether the caller's key or session still holds, and it has not lost the permission."""
+    if not await is_still_valid(call.platform, call.caller):
+        return False
+    try:
+        await admit_alone(call)
+    except (NotFound, Forbidden):
+        return False
+    return True
+
+
 async def _follow_deployment(
     platform: Platform, deployment_id: str, choice: LineChoice
 ) -> AsyncGenerator[Sequence[Line]]:
@@ -113,7 +141,7 @@ def _stream(call: Call, batches: AsyncGenerator[Sequence[Line]]) -> Response:
         # Where a part is not available the stream ends early, and the caller goes on from its last line.
         with contextlib.suppress(Unavailable), places.hold(call.caller.user_id):
             async with aclosing(encode_lines(batches, heartbeat=HEARTBEAT_SECONDS)) as chunks:
-                async for chunk in chunks:
+                async for chunk in while_let_in(chunks, lambda: _is_still_let_in(call), every=_CHECK_SECONDS):
                     yield chunk
 
     return StreamingResponse(counted(), media_type=NDJSON_MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
