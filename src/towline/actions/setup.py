@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, select, update
 
 from towline.actions.account import make_password_hash
+from towline.actions.audit import record_on_server
 from towline.actions.first_keys import PLACEHOLDER_EMAIL, ensure_administrator
 from towline.actions.limits import Visit
 from towline.actions.platform import Platform
@@ -29,6 +30,7 @@ async def create_setup_link(platform: Platform) -> str:
             return ""
         await work.session.execute(delete(SetupLink))
         work.session.add(SetupLink(token_hash=hash_token(token), expires_at=utc_now() + _VALID_FOR))
+        record_on_server(work, "setup.createLink")
     return token
 
 
