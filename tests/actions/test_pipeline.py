@@ -4,12 +4,14 @@ import asyncio
 
 from tests.stand_ins import World
 
+from towline.actions.access import SYSTEM
+from towline.actions.configuration.places import Place
+from towline.actions.configuration.settings import WantedVariable, set_variables
 from towline.actions.deployments.attempt import Attempt, claim_next
 from towline.actions.deployments.pipeline import run_deployment
 from towline.actions.deployments.requests import cancel_deployment
 from towline.actions.logs import read_lines
 from towline.actions.masking import MASK
-from towline.actions.variable_settings import Place, WantedVariable, set_variables
 from towline.models.deployments import Deployment
 from towline.values import DeploymentStatus, InstanceState
 
@@ -188,7 +190,7 @@ async def test_cancel_ends_a_running_deployment_within_seconds(world: World) -> 
 async def test_a_rollback_masks_the_secrets_of_its_release(world: World) -> None:
     secret = WantedVariable("TOKEN", "exits at once", is_secret=True)
     async with world.platform.database.transaction() as work:
-        await set_variables(world.platform, work, Place(world.project), [secret])
+        await set_variables(world.platform, work, Place(world.project), [secret], caller=SYSTEM)
     await world.deploy("app:exits")
     await world.request_rollback(1)
     again = await world.run_next()

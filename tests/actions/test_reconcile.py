@@ -6,13 +6,14 @@ from typing import TypedDict
 from sqlalchemy import update
 from tests.stand_ins import World
 
+from towline.actions.access import SYSTEM
+from towline.actions.configuration.places import Place as VariablePlace
+from towline.actions.configuration.settings import WantedVariable, set_variables
 from towline.actions.deployments.attempt import claim_next
 from towline.actions.deployments.pipeline import run_deployment
 from towline.actions.health import check_all
 from towline.actions.reconcile import reconcile_all, reconcile_workload, unroute
 from towline.actions.scaling import restart_workload, scale_workload, start_workload, stop_workload
-from towline.actions.variable_settings import Place as VariablePlace
-from towline.actions.variable_settings import WantedVariable, set_variables
 from towline.models.deployments import Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
@@ -135,7 +136,7 @@ async def test_health_changes_are_kept_and_told_once(world: World) -> None:
 async def test_a_health_error_quotes_no_secret(world: World) -> None:
     async with world.platform.database.transaction() as work:
         secret = WantedVariable("TOKEN", "s3cret-token", is_secret=True)
-        await set_variables(world.platform, work, VariablePlace(world.project), [secret])
+        await set_variables(world.platform, work, VariablePlace(world.project), [secret], caller=SYSTEM)
     await world.deploy_successfully()
     async with world.platform.database.transaction() as work:
         run = {"health": {"kind": "command", "command": ["s3cret-token"]}}
