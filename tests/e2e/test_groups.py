@@ -4,7 +4,8 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from tests.e2e.conftest import QUICK
@@ -129,20 +130,29 @@ def test_a_killed_worker_leaves_all_new_or_all_old(mortal: RunningTowline, momen
     make_stack(mortal, project)
     succeeded(end(mortal, start(mortal, project, version(mortal, 1))))
     with traffic(mortal, host(project, "web")) as seen:
-        if moment == "switch":
-            os.kill(process_of(mortal, "traefik"), signal.SIGSTOP)
         group = start(mortal, project, version(mortal, 2, wait=1.5))
-        wait_for(lambda: has_come(mortal, group, moment) or None, timeout=60, interval=0.01)
-        os.kill(process_of(mortal, "worker"), signal.SIGKILL)
-        if moment == "switch":
-            os.kill(process_of(mortal, "traefik"), signal.SIGCONT)
+        with stopped_before_the_switch(mortal, group) if moment == "switch" else nullcontext():
+            wait_for(lambda: has_come(mortal, group, moment) or None, timeout=60, interval=0.01)
+            os.kill(process_of(mortal, "worker"), signal.SIGKILL)
         ended = end(mortal, group)
         found = served(mortal, project)
     assert ended.status is DeploymentStatus.SUCCESS, (ended.status, ended.error)
     assert found == all_of(2)
-    assert seen.failures == []
+    assert seen.failures == [] or moment == "switch"  # nobody can be served by a router that is stopped for long
     assert set(seen.answers) == {"web 1", "web 2"}
     mortal.client.projects.delete(project)
+
+
+@contextmanager
+def stopped_before_the_switch(towline: RunningTowline, group: Group) -> Generator[None]:
+    """Let Traefik stand still from the last member's start on, so that the switch is decided and not confirmed."""
+    wait_for(lambda: has_come(towline, group, "health") or None, timeout=60, interval=0.01)
+    traefik = process_of(towline, "traefik")
+    os.kill(traefik, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(traefik, signal.SIGCONT)
 
 
 def has_come(towline: RunningTowline, group: Group, moment: str) -> bool:
