@@ -66,6 +66,19 @@ async def test_the_last_administrator_stays_one(door: Door) -> None:
     assert (await other.call("PATCH", f"/users/{other.user_id}", json={"is_disabled": True})).status_code == 409
 
 
+async def test_a_limited_key_of_an_administrator_opens_no_way_to_more(door: Door) -> None:
+    root, kim = await door.add_person(is_administrator=True), await door.add_person()
+    limited = await door.add_key(root.user_id, scopes=["administer"])
+    tries = [
+        await limited.call("POST", "/users", json={"email": "a@example.com", "is_administrator": True}),
+        await limited.call("PATCH", f"/users/{kim.user_id}", json={"is_administrator": True}),
+        await limited.call("POST", f"/users/{root.user_id}/password-reset"),
+        await limited.call("POST", "/invitations", json={"email": "b@example.com", "is_administrator": True}),
+    ]
+    assert [answer.status_code for answer in tries] == [403, 403, 403, 403]
+    assert (await limited.patch(f"/users/{kim.user_id}", {"is_disabled": True}))["is_disabled"] is True
+
+
 async def test_a_created_user_chooses_a_password_by_the_link_once(door: Door) -> None:
     root = await door.add_person(is_administrator=True)
     made = await root.post("/users", {"email": "kim@example.com", "name": "Kim"})

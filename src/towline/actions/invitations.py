@@ -13,7 +13,15 @@ from towline.actions.access import Caller, Permission, check
 from towline.actions.account import make_password_hash
 from towline.actions.audit import record
 from towline.actions.events import emit
-from towline.actions.granting import check_grant, check_reach, find_role, lock_project, may_still_grant, stronger_role
+from towline.actions.granting import (
+    check_grant,
+    check_reach,
+    check_unlimited,
+    find_role,
+    lock_project,
+    may_still_grant,
+    stronger_role,
+)
 from towline.actions.installation import platform_url
 from towline.actions.mail import check_not_flooded, invitation_text, queue_mail, sends_mail
 from towline.actions.members import change_role_of, find_member, join
@@ -101,6 +109,8 @@ async def invite_to_instance(
 ) -> NewInvitation:
     """Invite an address to an account of its own; Conflict when it has one."""
     check(caller, Permission.ADMINISTER, role=None)
+    if is_administrator:
+        check_unlimited(caller)
     if await find_user(work.session, email) is not None:
         raise Conflict(f"{email} has an account already.", hint="See it with `towline users`.")
     invitation = _invitation(caller, email, is_administrator=is_administrator)
@@ -110,6 +120,8 @@ async def invite_to_instance(
 async def resend_invitation(platform: Platform, work: Work, caller: Caller, invitation: Invitation) -> NewInvitation:
     """Give an invitation a new link, for another seven days; the caller is who invites from now on."""
     place = _instance_place(is_administrator=invitation.is_administrator)
+    if invitation.is_administrator:
+        check_unlimited(caller)
     if invitation.project_id is not None:
         check_grant(caller, invitation.role, role=await find_role(work.session, invitation.project_id, caller.user_id))
         project = await work.session.get_one(Project, invitation.project_id)

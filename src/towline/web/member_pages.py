@@ -26,9 +26,6 @@ from towline.web.sessions import device_of, keep_session
 router = OperationRouter()
 _INVITATION: Final = "Invitation"
 _RESET: Final = "New password"
-_HEADERS: Final = {"Referrer-Policy": "same-origin"}
-"""The address holds the secret of the link: no other page is to learn it."""
-
 _LONGEST_NAME: Final = 255
 
 
@@ -91,7 +88,7 @@ async def ask_for_link(request: Request) -> Response:
         await ask_for_reset(platform, email=email, address=client_address(request))
     except TowlineError as error:
         return error_page(error, title=_RESET)
-    return page(title=_RESET, body=f"<p>{escape(ASKED)}</p>", status=202, headers=_HEADERS)
+    return page(title=_RESET, body=f"<p>{escape(ASKED)}</p>", status=202, headers={})
 
 
 async def show_reset(request: Request) -> Response:
@@ -103,7 +100,7 @@ async def show_reset(request: Request) -> Response:
             NotFound("This link was used already, or is too old.", hint="Ask for a new one."), title=_RESET
         )
     body = _password_form(email=user.email, button="Set the password", asks_name=False)
-    return page(title=_RESET, body=body, status=200, headers=_HEADERS, has_form=True)
+    return page(title=_RESET, body=body, status=200, headers={}, has_form=True)
 
 
 async def reset_password(request: Request) -> Response:
@@ -118,9 +115,9 @@ async def reset_password(request: Request) -> Response:
         if error.status != 422:
             return error_page(error, title=_RESET)
         body = _complaint(error) + _password_form(email="", button="Set the password", asks_name=False)
-        return page(title=_RESET, body=body, status=422, headers=_HEADERS, has_form=True)
+        return page(title=_RESET, body=body, status=422, headers={}, has_form=True)
     body = "<p>Your password was changed, and all your sessions have ended. Sign in with the new one.</p>"
-    return page(title=_RESET, body=body, status=200, headers=_HEADERS)
+    return page(title=_RESET, body=body, status=200, headers={})
 
 
 def _reset_request_page(error: TowlineError | None = None) -> Response:
@@ -130,7 +127,7 @@ def _reset_request_page(error: TowlineError | None = None) -> Response:
         '<p><button type="submit">Send me a link</button></p></form>'
     )
     status = 200 if error is None else error.status
-    return page(title=_RESET, body=body, status=status, headers=_HEADERS, has_form=True)
+    return page(title=_RESET, body=body, status=status, headers={}, has_form=True)
 
 
 async def _join(request: Request, caller: Caller, token: str) -> Accepted:
@@ -167,7 +164,7 @@ async def _invitation_page(request: Request, offer: Offer, *, error: TowlineErro
         body += "then open this link again.</p>"
     shown = _complaint(error) + body if error is not None else body
     status = 200 if error is None else error.status
-    return page(title=_INVITATION, body=shown, status=status, headers=_HEADERS, has_form=True)
+    return page(title=_INVITATION, body=shown, status=status, headers={}, has_form=True)
 
 
 def _password_form(*, email: str, button: str, asks_name: bool) -> str:
@@ -191,7 +188,7 @@ def _welcome(request: Request, accepted: Accepted) -> Response:
     url = escape(platform_url(get_platform(request)))
     place = "" if accepted.role is None else f"<p>You are {escape(accepted.role)} of the project now.</p>"
     body = f'<p>You are signed in as {escape(accepted.user.email)}.</p>{place}<p><a href="{url}/">Go on</a></p>'
-    return page(title="Welcome", body=body, status=200, headers=_HEADERS)
+    return page(title="Welcome", body=body, status=200, headers={})
 
 
 def _complaint(error: TowlineError) -> str:

@@ -1,6 +1,7 @@
 """HTTP: users of the instance, for its administrators, and the test of its mail server."""
 
 from towline.actions.audit import record
+from towline.actions.granting import check_unlimited
 from towline.actions.mail import send_test_mail
 from towline.actions.users import (
     create_user,
@@ -43,6 +44,8 @@ async def list_(call: Call, query: UserQuery) -> UserList:
 @router.operation("users.create")
 async def create(call: Call, body: UserCreate) -> NewUser:
     """A user made at once, with the link to choose a password."""
+    if body.is_administrator:
+        check_unlimited(call.caller)
     user = await create_user(call.work, email=body.email, name=body.name, is_administrator=body.is_administrator)
     made = await make_password_link(call.platform, call.work, user)
     call.note(user.id, email=user.email, is_administrator=user.is_administrator)
@@ -61,6 +64,8 @@ async def update(call: Call, body: UserUpdate) -> User:
     user = await get_user(call.session, call.path["user"])
     if body.name is not None:
         user.name = body.name
+    if body.is_administrator:
+        check_unlimited(call.caller)
     if body.is_administrator is not None:
         await set_administrator(call.platform, call.work, user, is_administrator=body.is_administrator)
     if body.is_disabled is not None:
@@ -72,6 +77,7 @@ async def update(call: Call, body: UserUpdate) -> User:
 @router.operation("users.resetPassword")
 async def reset_password(call: Call) -> PasswordLink:
     """A one-time link by which the user chooses a new password."""
+    check_unlimited(call.caller)
     user = await get_user(call.session, call.path["user"])
     made = await make_password_link(call.platform, call.work, user)
     call.note(user.id)
