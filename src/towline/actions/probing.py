@@ -1,7 +1,7 @@
 """Probing: is an instance healthy, and on which port does it listen; early and often while it starts."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +14,7 @@ from towline.orchestrators.base import Orchestrator
 from towline.values import HealthCheck, HealthStatus, Instance, InstanceState, Probe
 
 _LOOK_SECONDS = 0.25
+_FIRST_PAUSE = 0.01
 _ELSEWHERE_SECONDS = 5.0
 _PORT_LOOK_AFTER = 1.0
 _KILLED = 137
@@ -68,6 +69,7 @@ class Prober:
     async def _wait_for_one(self, instance: Instance, target: Target) -> tuple[Instance, int | None]:
         wait = _Wait(instance, target, began=utc_now())
         problem = "it has not answered yet"
+        pauses = _pauses(target.probe.interval)
         try:
             async with asyncio.timeout(target.probe.deadline.total_seconds()):
                 while True:
@@ -76,7 +78,7 @@ class Prober:
                     problem = await self._try_once(wait.instance, target.probe, wait.port, since=wait.began)
                     if not problem:
                         return wait.instance, wait.port
-                    await asyncio.sleep(target.probe.interval.total_seconds())
+                    await asyncio.sleep(next(pauses))
         except TimeoutError as error:
             seconds = target.probe.deadline.total_seconds()
             raise Unhealthy(f"{instance.name} was not healthy after {seconds:g} s: {problem}") from error
@@ -120,6 +122,15 @@ class Prober:
         status = await self._orchestrator.get_status(instance.workload_id)
         health = next((item.engine_health for item in status.instances if item.id == instance.id), None)
         return "" if health is HealthStatus.HEALTHY else "the image's HEALTHCHECK does not say healthy"
+
+
+def _pauses(interval: timedelta) -> Iterator[float]:
+    """Seconds between tries: short at first, since most apps listen a moment after they were started."""
+    longest = interval.total_seconds()
+    pause = min(_FIRST_PAUSE, longest)
+    while True:
+        yield pause
+        pause = min(pause * 1.3, longest)
 
 
 @dataclass

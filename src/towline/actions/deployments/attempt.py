@@ -152,11 +152,15 @@ class Attempt:
 
     async def enter(self, step: Step, *, note: str = "", **values: Any) -> None:
         """Begin a step: recorded with its time, told as an event, conditional on the fence."""
+        await self.record(**self.begin_step(step, note=note), **values)
+
+    def begin_step(self, step: Step, *, note: str = "") -> dict[str, Any]:
+        """Begin a step that the caller records with what is returned."""
         now = utc_now()
         self._close_step(now)
         self._steps.append({"step": step.value, "started_at": now.isoformat(), "finished_at": None, "note": note})
         status = DeploymentStatus.BUILDING if step in _BUILDING_STEPS else DeploymentStatus.DEPLOYING
-        await self.record(status=status.value, step=step.value, steps=list(self._steps), **values)
+        return {"status": status.value, "step": step.value, "steps": list(self._steps)}
 
     def end_step(self) -> None:
         """Note that the step is over before the next begins; it is recorded with that one."""

@@ -11,12 +11,13 @@ from towline.actions.deployments.job import Job, load_job
 from towline.actions.deployments.make import make_release
 from towline.actions.deployments.resume import resume_switched
 from towline.actions.deployments.rollout import prepare, put_back, roll_out
-from towline.actions.deployments.waiting import check_needs
+from towline.actions.deployments.waiting import find_failed_need
 from towline.actions.environments import ensure_network
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.errors import (
     Cancelled,
+    DependencyFailed,
     DiskFull,
     FenceLost,
     RepeatedlyInterrupted,
@@ -84,8 +85,9 @@ def pause_after(attempt: int) -> timedelta:
 async def _run_to_its_end(attempt: Attempt) -> None:
     async with attempt.platform.database.transaction() as work:
         job = await load_job(work, attempt.deployment.workload_id)
+        missing = await find_failed_need(work, attempt.deployment)
     try:
-        await attempt.run(_steps(attempt, job))
+        await attempt.run(_steps(attempt, job, missing=missing))
     except FenceLost:
         raise
     except Cancelled as error:
@@ -103,14 +105,15 @@ async def _run_to_its_end(attempt: Attempt) -> None:
         await _end_badly(attempt, job, unexpected)
 
 
-async def _steps(attempt: Attempt, job: Job) -> None:
+async def _steps(attempt: Attempt, job: Job, *, missing: str) -> None:
     if attempt.deployment.attempt > 1:
         await attempt.log.write(f"Attempt {attempt.deployment.attempt}: the one before was interrupted.")
     if attempt.deployment.attempt > MOST_ATTEMPTS:
         raise RepeatedlyInterrupted(
             f"The deployment was interrupted {MOST_ATTEMPTS} times, at last in the step {attempt.deployment.step}."
         )
-    await check_needs(attempt.platform, attempt.deployment)
+    if missing:
+        raise DependencyFailed(missing)
     release = await make_release(attempt, job)
     if attempt.deployment.group_id is not None:
         await attempt.put_down(reason="Waiting for the other services of the group.")

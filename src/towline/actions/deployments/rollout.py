@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job, make_run_spec
@@ -60,6 +61,11 @@ class Rollout:
         surge = self.settings.max_surge or self.attempt.platform.settings.max_surge
         return min(self.replicas, surge) if surge else self.replicas
 
+    @property
+    def served_port(self) -> int | None:
+        """The port that requests are sent to; None for a service without requests."""
+        return (self.port or self.target().port) if self.job.is_web else None
+
     def target(self) -> Target:
         """How the release's instances are probed."""
         port = self.port or self.release.port or (self.release.image_port if self.job.is_web else None)
@@ -71,18 +77,21 @@ class Rollout:
         return Target(probe, port, is_fixed_port=self.release.port is not None)
 
 
-async def prepare(attempt: Attempt, job: Job, release: Release) -> Rollout:
-    """Look at what runs, and remove what an earlier, broken attempt of this deployment left."""
+async def prepare(
+    attempt: Attempt, job: Job, release: Release, *, instances: Sequence[Instance] | None = None
+) -> Rollout:
+    """Look at what runs (`instances` where known), and remove what an earlier attempt of this deployment left."""
     platform = attempt.platform
     spec = await make_run_spec(platform, job, release, deployment_id=attempt.deployment.id)
     rollout = Rollout(attempt, job, release, spec, run_settings(release.run))
-    status = await platform.orchestrator.get_status(job.workload.id)
+    if instances is None:
+        instances = (await platform.orchestrator.get_status(job.workload.id)).instances
     if attempt.deployment.switched_at is None:
-        leftovers = [item for item in status.instances if item.deployment_id == attempt.deployment.id]
+        leftovers = [item for item in instances if item.deployment_id == attempt.deployment.id]
         await remove_instances(attempt, leftovers)
-        if attempt.deployment.attempt > 1:
+        if attempt.deployment.attempt > 1 and rollout.settings.release_command:
             await platform.orchestrator.remove_commands(of_deployment=attempt.deployment.id)
-        rollout.old = [item for item in status.instances if item not in leftovers]
+        rollout.old = [item for item in instances if item not in leftovers]
     return rollout
 
 
@@ -138,13 +147,17 @@ async def start_batch(rollout: Rollout, count: int) -> None:
     attempt, platform = rollout.attempt, rollout.attempt.platform
     await attempt.enter(Step.START, note=f"{count} of {rollout.replicas}", queue_reason="")
     result = await platform.orchestrator.deploy(rollout.spec, count=count)
-    await attempt.enter(Step.HEALTH)
     target = rollout.target()
+    probing = asyncio.ensure_future(Prober(platform.orchestrator).wait_until_healthy(result.instances, target))
     try:
-        healthy = await Prober(platform.orchestrator).wait_until_healthy(result.instances, target)
+        await attempt.enter(Step.HEALTH)
+        healthy = await probing
     except (Unhealthy, OutOfMemory):
         await show_last_output(attempt, result.instances)
         raise
+    finally:
+        probing.cancel()
+        await asyncio.wait([probing])
     if rollout.job.is_web:
         await _adopt_port(rollout, healthy[0][1], was=target.port)
     rollout.started += [instance for instance, _ in healthy]
@@ -178,7 +191,7 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     for instance in rollout.started:
         await platform.orchestrator.keep_running(instance)
     async with platform.database.transaction() as work:
-        await decide_switch(work, rollout, retiring=retiring)
+        await _decide_switch(work, rollout, retiring=retiring)
     try:
         await publish_persistently(attempt.platform, rollout.job.environment.id, [attempt.log])
     except TowlineError:
@@ -186,8 +199,7 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
         raise
 
 
-async def decide_switch(work: Work, rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
-    """Write the switch: the release is wanted, its instances get the requests; Cancelled when it must not be."""
+async def _decide_switch(work: Work, rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     attempt, workload_id = rollout.attempt, rollout.job.workload.id
     # The workload first, as rollbacks and deletions lock it before its deployments.
     workload = (await work.session.scalars(select(Workload).where(Workload.id == workload_id).with_for_update())).one()
@@ -199,33 +211,39 @@ async def decide_switch(work: Work, rollout: Rollout, *, retiring: Sequence[Inst
     workload.release_id = rollout.release.id
     if workload.health == "unknown" or workload.health_error:
         workload.health, workload.health_error, workload.health_at = "healthy", "", utc_now()
-    await save_instances(work, rollout.started, port=_served_port(rollout))
+    await save_instances(work, rollout.started, port=rollout.served_port)
     retiring_ids = [instance.id for instance in retiring]
     await work.session.execute(update(InstanceRow).where(InstanceRow.id.in_(retiring_ids)).values(is_routed=False))
     await attempt.write(work, is_told=False, switched_at=switched_at or utc_now(), previous_release_id=previous)
 
 
-def _served_port(rollout: Rollout) -> int | None:
-    return (rollout.port or rollout.target().port) if rollout.job.is_web else None
-
-
 async def save_instances(work: Work, instances: Sequence[Instance], *, port: int | None) -> None:
     """Write instances as routed, with the address they have now."""
-    for instance in instances:
-        await work.session.merge(
-            InstanceRow(
-                id=instance.id,
-                created_at=instance.started_at or utc_now(),
-                workload_id=instance.workload_id,
-                release_id=instance.release_id,
-                deployment_id=instance.deployment_id,
-                engine_id=instance.engine_id,
-                name=instance.name,
-                address=instance.address,
-                port=port,
-                is_routed=True,
-            )
-        )
+    await save_served(work, [(instance, port) for instance in instances])
+
+
+async def save_served(work: Work, served: Sequence[tuple[Instance, int | None]]) -> None:
+    """The same for instances that answer on different ports, in one statement."""
+    if not served:
+        return
+    rows = [
+        {
+            "id": instance.id,
+            "created_at": instance.started_at or utc_now(),
+            "workload_id": instance.workload_id,
+            "release_id": instance.release_id,
+            "deployment_id": instance.deployment_id,
+            "engine_id": instance.engine_id,
+            "name": instance.name,
+            "address": instance.address,
+            "port": port,
+            "is_routed": True,
+        }
+        for instance, port in served
+    ]
+    statement = insert(InstanceRow).values(rows)
+    changes = {name: statement.excluded[name] for name in ("address", "port", "is_routed")}
+    await work.session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
 
 
 async def mark_routed(work: Work, instances: Sequence[Instance]) -> None:
@@ -325,6 +343,8 @@ async def remove_instances(
     attempt: Attempt, instances: Sequence[Instance], *, grace_seconds: float = _GONE_GRACE_SECONDS
 ) -> None:
     """Remove instances from the engine, then their rows."""
+    if not instances:
+        return
     orchestrator = attempt.platform.orchestrator
     await asyncio.gather(*(orchestrator.remove(item, grace_seconds=grace_seconds) for item in instances))
     async with attempt.platform.database.transaction() as work:

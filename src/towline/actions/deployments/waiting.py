@@ -5,7 +5,7 @@ from sqlalchemy.orm import aliased
 
 from towline.actions.events import emit
 from towline.actions.platform import Platform
-from towline.errors import Conflict, DependencyFailed
+from towline.errors import Conflict
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -33,8 +33,8 @@ def is_held_up() -> ColumnElement[bool]:
     return is_needing | and_(Deployment.group_id.is_not(None), is_behind)
 
 
-async def check_needs(platform: Platform, deployment: Deployment) -> None:
-    """Return when everything the deployment waited for has succeeded; DependencyFailed with the reason otherwise."""
+async def find_failed_need(work: Work, deployment: Deployment) -> str:
+    """Why a deployment cannot be started, as something it waited for has not succeeded; empty when all has."""
     query = (
         select(Service.name, Deployment.status, Deployment.error)
         .join(DeploymentNeed, DeploymentNeed.needs_deployment_id == Deployment.id)
@@ -42,12 +42,11 @@ async def check_needs(platform: Platform, deployment: Deployment) -> None:
         .where(DeploymentNeed.deployment_id == deployment.id, Deployment.status != DeploymentStatus.SUCCESS.value)
         .order_by(Service.name)
     )
-    async with platform.database.transaction() as work:
-        row = (await work.session.execute(query)).first()
+    row = (await work.session.execute(query)).first()
     if row is None:
-        return
+        return ""
     reason = row.error["message"] if row.error else f"its deployment was {row.status}."
-    raise DependencyFailed(f"Not started: {row.name} is needed, and {_as_clause(reason)}")
+    return f"Not started: {row.name} is needed, and {_as_clause(reason)}"
 
 
 async def begin_group(platform: Platform, work: Work, group_id: str) -> None:

@@ -72,7 +72,7 @@ async def _write(work: Work, rollout: Rollout, addresses: Sequence[str], *, port
 
 
 def _port(rollout: Rollout) -> int | None:
-    return (rollout.port or rollout.target().port) if rollout.job.is_web else None
+    return rollout.served_port
 
 
 def _expected_port(rollout: Rollout) -> int | None:

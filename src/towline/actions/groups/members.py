@@ -1,22 +1,24 @@
 """Members: what a worker works with while it runs a group, read at once for all of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from towline.actions.dependencies import get_graph
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job, load_jobs
+from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.rollout import Rollout, prepare
 from towline.actions.graph.order import Graph, limited_to
 from towline.actions.groups.attempt import Claimed, GroupAttempt
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.actions.variables import open_variables
+from towline.infra.database import Work
 from towline.models.deployments import Deployment, Release
 from towline.values import InstanceState
 
@@ -58,6 +60,21 @@ class Crew:
         """The platform."""
         return self.run.platform
 
+    async def write_all(self, work: Work, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write facts about members, by service, in one statement, and tell them.
+
+        The caller's transaction writes the group as well, whose fence is theirs.
+        """
+        attempts = {member.id: member.attempt for member in self.members if member.id in values}
+        if not attempts:
+            return
+        rows = [{"id": attempts[one].deployment.id, **values[one]} for one in attempts]
+        await work.session.execute(update(Deployment), sorted(rows, key=lambda row: row["id"]))
+        for one, attempt in attempts.items():
+            for name, value in values[one].items():
+                setattr(attempt.deployment, name, value)
+            emit_progress(self.platform, work, attempt.deployment)
+
 
 async def assemble(run: GroupAttempt, claimed: Claimed, stack: AsyncExitStack) -> Crew:
     """Read what is needed of every built member; their logs are open as long as the stack."""
@@ -86,8 +103,11 @@ async def _open_member(
 async def prepare_all(crew: Crew) -> dict[str, Rollout]:
     """Look at what runs of each member, and remove what an earlier attempt started; rollouts by service."""
 
+    instances = await crew.platform.orchestrator.list_instances()
+
     async def one(member: Member) -> Rollout:
-        return await prepare(member.attempt, member.job, member.release)
+        mine = [item for item in instances if item.workload_id == member.job.workload.id]
+        return await prepare(member.attempt, member.job, member.release, instances=mine)
 
     rollouts = await side_by_side(one, crew.members)
     return {member.id: rollout for member, rollout in zip(crew.members, rollouts, strict=True)}

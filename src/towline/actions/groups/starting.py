@@ -47,13 +47,14 @@ async def start_all(crew: Crew, rollouts: Mapping[str, Rollout]) -> None:
 async def _tell_waiting(crew: Crew, schedule: Schedule, *, late: Collection[str]) -> None:
     """Say of every member that cannot start yet what it waits for."""
     names = {member.id: member.name for member in crew.members}
+    reasons: dict[str, dict[str, str]] = {}
+    for waiting in names.keys() - schedule.running:
+        needed = " and ".join(sorted(names[need] for need in crew.graph[waiting]))
+        awaited = "all other services" if waiting in late else needed
+        reasons[waiting] = {"queue_reason": f"Waiting for {awaited} to be healthy."}
     async with crew.platform.database.transaction() as work:
-        for member in crew.members:
-            if member.id in schedule.running:
-                continue
-            needed = " and ".join(sorted(names[need] for need in crew.graph[member.id]))
-            awaited = "all other services" if member.id in late else needed
-            await member.attempt.write(work, queue_reason=f"Waiting for {awaited} to be healthy.")
+        await crew.write_all(work, reasons)
+        await crew.run.write(work)
 
 
 def _note_end(schedule: Schedule, service_id: str, task: "asyncio.Task[None]") -> None:
