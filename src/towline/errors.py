@@ -279,6 +279,14 @@ class GroupFailed(TowlineError):
     hint = "Correct the service that is named, then deploy the group again."
 
 
+class CommandFailed(TowlineError):
+    """A command that was run inside an instance ended with an error."""
+
+    status = 422
+    exit_code = 9
+    hint = "Read what it printed; run the same command with `docker exec` to look closer."
+
+
 class MailNotSent(TowlineError):
     """The mail server could not be reached, or did not take a mail now."""
 

@@ -1,7 +1,7 @@
 """The contract of an orchestrator: the adapter that runs releases."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import ClassVar
@@ -121,6 +121,38 @@ class Orchestrator(ABC):
     @abstractmethod
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:
         """Run a command inside a running instance; exit code and last 4 kB of output. It ends with its time limit."""
+
+    @abstractmethod
+    def read_command(self, instance: Instance, command: Sequence[str]) -> AsyncGenerator[bytes]:
+        """What a command inside a running instance writes to its standard output, as it comes.
+
+        CommandFailed with its last words when it ends with an error. It is ended when the generator is closed early
+        (`contextlib.aclosing`).
+        """
+
+    @abstractmethod
+    async def feed_command(
+        self, instance: Instance, command: Sequence[str], chunks: AsyncIterator[bytes]
+    ) -> tuple[int, str]:
+        """Run a command inside a running instance with `chunks` as its standard input; exit code, last 4 kB of output.
+
+        One that ends without reading everything has ended: what is left is not sent. Cancelling ends it.
+        """
+
+    @abstractmethod
+    def read_volume(self, volume: str, *, image: str) -> AsyncGenerator[bytes]:
+        """A volume's whole content as a tar archive, through a container of `image` that is never started.
+
+        NotFound when there is no such volume.
+        """
+
+    @abstractmethod
+    async def write_volume(self, volume: str, chunks: AsyncIterator[bytes], *, image: str) -> None:
+        """Make a volume anew, holding exactly what `read_volume` gave; Conflict while an instance has it."""
+
+    @abstractmethod
+    async def list_volumes(self, *, timeout_seconds: float) -> Mapping[str, int | None]:
+        """This installation's volumes by name with their bytes; None where they could not be counted in time."""
 
     @abstractmethod
     async def find_listening_ports(self, instance: Instance) -> Sequence[int]:

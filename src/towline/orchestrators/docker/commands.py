@@ -80,7 +80,7 @@ async def execute(
         async with asyncio.timeout(timeout_seconds):
             output = await _read_output(engine, created["Id"])
     except BaseException as error:
-        await undisturbed(_kill(engine, created["Id"], instance.engine_id))
+        await undisturbed(end_command(engine, created["Id"], instance.engine_id))
         if isinstance(error, TimeoutError):
             raise TimedOut(f"The command {command[0]!r} took longer than {timeout_seconds:g} s.") from error
         raise
@@ -115,7 +115,7 @@ async def _read_output(engine: Engine, exec_id: str) -> str:
     return tail.decode(errors="replace")
 
 
-async def _kill(engine: Engine, exec_id: str, engine_id: str) -> None:
+async def end_command(engine: Engine, exec_id: str, engine_id: str) -> None:
     """The Engine cannot end a command it has started, so this machine does, where the process is one of its own."""
     state: Document = await engine.call("GET", f"exec/{exec_id}/json")
     process_id = int(state.get("Pid") or 0)

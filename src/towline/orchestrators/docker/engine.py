@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -62,7 +62,7 @@ class Engine:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
         timeout_seconds: float = _CALL_SECONDS,
     ) -> Any:
         """The JSON answer to one request with a JSON body or raw content, None when it is empty."""
@@ -80,7 +80,7 @@ class Engine:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
         refusal: Callable[[int, str], TowlineError] | None = None,
@@ -104,6 +104,11 @@ class Engine:
         except (aiohttp.ClientError, OSError) as error:
             docker.api_version = "auto"  # the daemon that comes back may be another version
             raise OrchestratorUnavailable(f"Docker does not answer: {_reason(error)}.") from error
+
+    async def get_place(self, path: str) -> tuple[str, str]:
+        """The Engine's host, as in DOCKER_HOST, and the versioned path of a request, for a connection of one's own."""
+        url = await self._url(path)
+        return self._docker_host or find_docker_host(os.environ), "/" + url.partition("://")[2].partition("/")[2]
 
     async def get_version(self) -> str:
         """The engine's version, within two seconds."""

@@ -1,11 +1,11 @@
 """DockerOrchestrator: runs releases on one Docker Engine."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 
 from towline.orchestrators.base import Orchestrator
-from towline.orchestrators.docker import addresses, commands, events, logs, networks, ports
+from towline.orchestrators.docker import addresses, commands, events, logs, networks, ports, streams, volumes
 from towline.orchestrators.docker.engine import Engine
 from towline.orchestrators.docker.images import Images
 from towline.orchestrators.docker.instances import Instances
@@ -103,6 +103,14 @@ class DockerOrchestrator(Orchestrator):
     async def execute(self, instance: Instance, command: Sequence[str], *, timeout_seconds: float) -> tuple[int, str]:
         return await commands.execute(self._engine, instance, command, timeout_seconds=timeout_seconds)
 
+    def read_command(self, instance: Instance, command: Sequence[str]) -> AsyncGenerator[bytes]:
+        return streams.read_command(self._engine, instance, command)
+
+    async def feed_command(
+        self, instance: Instance, command: Sequence[str], chunks: AsyncIterator[bytes]
+    ) -> tuple[int, str]:
+        return await streams.feed_command(self._engine, instance, command, chunks)
+
     async def find_listening_ports(self, instance: Instance) -> Sequence[int]:
         return await ports.find_listening_ports(self._engine, instance)
 
@@ -125,7 +133,18 @@ class DockerOrchestrator(Orchestrator):
         return await networks.get_host_gateway(self._engine)
 
     async def remove_volume(self, name: str) -> None:
-        await networks.remove_volume(self._engine, name)
+        await volumes.delete_volume(self._engine, name, installation_id=self._installation_id)
+
+    def read_volume(self, volume: str, *, image: str) -> AsyncGenerator[bytes]:
+        return volumes.read_volume(self._engine, volume, image=image, installation_id=self._installation_id)
+
+    async def write_volume(self, volume: str, chunks: AsyncIterator[bytes], *, image: str) -> None:
+        await volumes.write_volume(self._engine, volume, chunks, image=image, installation_id=self._installation_id)
+
+    async def list_volumes(self, *, timeout_seconds: float) -> Mapping[str, int | None]:
+        return await volumes.list_volumes(
+            self._engine, installation_id=self._installation_id, timeout_seconds=timeout_seconds
+        )
 
     async def get_image(self, reference: str) -> Image:
         return await self._images.get(reference)

@@ -19,9 +19,9 @@ from towline.errors import (
     SourceUnavailable,
 )
 from towline.names import instance_name, new_id
-from towline.orchestrators.base import Orchestrator
 from towline.orchestrators.memory.commands import run_known
 from towline.orchestrators.memory.programs import Output, Program
+from towline.orchestrators.memory.streams import MemoryStreams
 from towline.values import (
     Credential,
     DeploymentResult,
@@ -49,7 +49,7 @@ class _Slot:
     is_kept: bool = False
 
 
-class MemoryOrchestrator(Orchestrator):
+class MemoryOrchestrator(MemoryStreams):
     """Instances are asyncio listeners, each on a 127.x.y.z address of its own.
 
     What an image's name contains says how its program behaves: `exits` (ends at once with code 3), `silent` (never
@@ -62,11 +62,11 @@ class MemoryOrchestrator(Orchestrator):
     kind = "memory"
 
     def __init__(self, *, installation_id: str = "memory", network_pool: str = "10.112.0.0/13") -> None:
+        super().__init__()
         self._installation_id = installation_id
         self._pool = ipaddress.IPv4Network(network_pool)
         self._slots: dict[str, _Slot] = {}
         self._networks: dict[str, str] = {}
-        self._volumes: set[str] = set()
         self._images: dict[str, Image] = {}
         self._followers: list[asyncio.Queue[InstanceEvent | None]] = []
         self._prefix = f"127.{16 + secrets.randbelow(230)}.{secrets.randbelow(256)}"
@@ -108,7 +108,7 @@ class MemoryOrchestrator(Orchestrator):
             raise ImageNotFound(f"The image {spec.image} is not on this machine.")
         if spec.network not in self._networks:
             raise NotFound(f"There is no network {spec.network}.")
-        self._volumes |= {volume.name for volume in spec.volumes}
+        self.volumes = {volume.name: b"" for volume in spec.volumes} | self.volumes
         slots = [self._add(spec) for _ in range(count)]
         for number, slot in enumerate(slots):
             await self._start(slot, address="".join(spec.addresses[number : number + 1]))
@@ -234,11 +234,11 @@ class MemoryOrchestrator(Orchestrator):
     async def get_host_gateway(self) -> str:
         return "127.0.0.1"
 
-    async def remove_volume(self, name: str) -> None:
+    def check_volume_is_free(self, name: str) -> None:
+        """Conflict while an instance has the volume."""
         self._check()
         if any(volume.name == name for slot in self._slots.values() for volume in slot.spec.volumes):
             raise Conflict(f"The volume {name} is in use.")
-        self._volumes.discard(name)
 
     async def get_image(self, reference: str) -> Image:
         self._check()
