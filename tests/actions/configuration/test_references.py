@@ -84,3 +84,13 @@ def test_a_chain_of_references_has_a_bound() -> None:
     chain = {f"V{number}": Value(f"${{{{variables.V{number + 1}}}}}") for number in range(400)}
     with pytest.raises(InvalidInput, match="references lead on"):
         resolved({"web": {**chain, "V400": Value("x")}})
+
+
+def test_many_openings_without_an_end_are_refused_in_one_look() -> None:
+    with pytest.raises(InvalidInput, match="has no end"):
+        find_references("${{" * 80_000, place="A")
+
+
+def test_many_references_in_one_value_take_one_look_each() -> None:
+    variables = {"web": {"A": Value("xy"), "B": Value("${{variables.A}}" * 16_000)}}
+    assert resolved(variables)["B"] == Value("xy" * 16_000)

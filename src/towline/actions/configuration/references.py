@@ -25,7 +25,9 @@ KNOWN_FORMS: Final = (
 )
 """Every form of reference there is."""
 
-_REFERENCE: Final = re.compile(r"(?P<escaped>\$\$\{\{)|\$\{\{(?P<inside>.*?)\}\}", re.DOTALL)
+_REFERENCE: Final = re.compile(r"(?P<escaped>\$\$\{\{)|\$\{\{(?P<inside>(?:(?!\$\{\{|\}\}).)*)\}\}", re.DOTALL)
+"""What is inside ends before the next opening: else many openings without an end would take minutes to look through."""
+
 _OPENING: Final = re.compile(r"(?<!\$)\$\{\{")
 _SERVICE: Final = re.compile(
     r"services\.(?P<service>[a-z0-9][a-z0-9-]*)\."
@@ -99,12 +101,13 @@ class _Resolver:
         service, name = key
         value = self._variables[service][name]
         texts: list[str] = []
-        is_secret = value.is_secret
+        length, is_secret = 0, value.is_secret
         for part in _split(value.text, place=_title(key)):
             found = part if isinstance(part, str) else self._look_up(part, owner=key, path=path)
             texts.append(found if isinstance(found, str) else found.text)
+            length += len(texts[-1])
             is_secret = is_secret or (isinstance(found, Value) and found.is_secret)
-            if sum(map(len, texts)) > MOST_CHARACTERS:
+            if length > MOST_CHARACTERS:
                 raise InvalidInput(
                     f"{_title(key)}: it becomes longer than {MOST_CHARACTERS} characters.", field="variables"
                 )
