@@ -137,6 +137,21 @@ async def test_a_circle_is_refused_with_its_path(ann: Person) -> None:
     assert "a → b → a" in answer.json()["detail"] or "b → a → b" in answer.json()["detail"]
 
 
+async def test_a_limited_key_does_no_more_by_a_file_than_without(door: Door, ann: Person) -> None:
+    makes = await door.add_key(ann.user_id, scopes=["create_projects"])
+    for path, more in (("plan", {}), ("apply", {"fingerprint": "0" * 32})):
+        answer = await makes.call("POST", f"/project-files/{path}", json=_body(**more))
+        assert (answer.status_code, "manage_services" in answer.text) == (403, True)
+    await _apply(ann)
+    manages = await door.add_key(ann.user_id, scopes=["manage_services", "view_projects"])
+    plan = await manages.post("/project-files/plan", _body())
+    deploys = _body(fingerprint=plan["fingerprint"])
+    answer = await manages.call("POST", "/project-files/apply", json=deploys)
+    assert (answer.status_code, "deploy" in answer.text) == (403, True)
+    assert (await ann.get("/projects/shop/groups"))["items"] == []
+    await manages.post("/project-files/apply", {**deploys, "deploys": False})
+
+
 async def test_strangers_see_no_project_and_viewers_may_not_apply(door: Door, ann: Person) -> None:
     await _apply(ann)
     project_id = (await ann.get("/projects/shop"))["id"]

@@ -2,7 +2,8 @@
 
 from sqlalchemy import select
 
-from towline.actions.access import Permission
+from towline.actions.access import Permission, Role, check
+from towline.actions.granting import find_role
 from towline.actions.platform import Platform
 from towline.actions.project_files.applying import Application, check_fingerprint, lock_name
 from towline.actions.project_files.difference import Difference
@@ -39,6 +40,8 @@ async def apply(call: Call, body: ApplyRequest) -> Applied:
         project = await _create(call.platform, call, body)
     elif any(item.kind == "project" and item.is_change for item in made.differences):
         await call.get_project(project.id, permission=Permission.MANAGE_PROJECT)
+    if _deploys(made, body):
+        await _check_deploys(call, project)
     application = Application(call.platform, call.work, project, call.caller, made, request)
     await application.make_changes()
     group = await application.deploy() if body.deploys else None
@@ -62,8 +65,23 @@ async def _find_project(call: Call, body: PlanRequest) -> Project | None:
     name = body.file.project
     if await call.session.scalar(select(Project.id).where(Project.name == name)) is None:
         call.require(Permission.CREATE_PROJECTS)
+        check(call.caller, call.permission, role=Role.OWNER)
         return None
     return await call.get_project(name)
+
+
+def _deploys(made: Plan, body: ApplyRequest) -> bool:
+    """Whether an apply starts or stops instances: more than to manage services."""
+    scales = any(
+        item.action == "update" and "replicas" in {field for field, *_ in item.fields} for item in made.differences
+    )
+    return scales or (body.deploys and bool(made.deploys))
+
+
+async def _check_deploys(call: Call, project: Project) -> None:
+    """Return when the caller may deploy; a project that was just made is the caller's own."""
+    role = await find_role(call.session, project.id, call.caller.user_id)
+    check(call.caller, Permission.DEPLOY, role=role, project_id=project.id)
 
 
 async def _create(platform: Platform, call: Call, body: PlanRequest) -> Project:
