@@ -95,7 +95,10 @@ async def test_global_variables_are_the_administrators_and_their_secrets_come_wh
     assert (await ann.call("PATCH", "/variables", json=body)).status_code == 403
     names = [item["name"] for item in (await ann.get(f"{_PATH}/effective", service="web"))["items"]]
     assert names == ["G"]
-    await ann.patch("/projects/shop", {"takes_global_secrets": True})
+    wish = {"takes_global_secrets": True}
+    assert (await ann.call("PATCH", "/projects/shop", json=wish)).status_code == 403
+    await root.patch("/projects/shop", wish)
+    assert (await ann.patch("/projects/shop", {**wish, "description": "x"}))["takes_global_secrets"] is True
     names = [item["name"] for item in (await ann.get(f"{_PATH}/effective", service="web"))["items"]]
     assert names == ["G", "S"]
 

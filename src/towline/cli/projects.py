@@ -60,7 +60,9 @@ def show_project(name: Annotated[str | None, typer.Argument()] = None, *, as_jso
 
 _GlobalSecrets = Annotated[
     bool | None,
-    typer.Option("--global-secrets/--no-global-secrets", help="Whether secrets set for everything reach it."),
+    typer.Option(
+        "--global-secrets/--no-global-secrets", help="Whether secrets set for everything reach it (administrators)."
+    ),
 ]
 
 

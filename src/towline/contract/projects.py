@@ -26,7 +26,9 @@ class ProjectUpdate(Model):
     description: ShortText | None = Field(default=None, description="New line about it.")
     base_domain: Host | None = Field(default=None, description="New base domain; null means the instance's.")
     takes_global_secrets: bool | None = Field(
-        default=None, strict=True, description="Whether secrets set for everything reach it; null leaves it."
+        default=None,
+        strict=True,
+        description="Whether secrets set for everything reach it, which administrators allow; null leaves it.",
     )
 
 

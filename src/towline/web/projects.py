@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from towline.actions.access import Permission
 from towline.actions.projects import create_project, delete_project, get_project_view, list_projects, update_project
 from towline.contract.base import PageQuery
 from towline.contract.projects import Project, ProjectCreate, ProjectUpdate
@@ -53,6 +54,9 @@ async def update(call: Call, body: ProjectUpdate) -> Project:
         if changes.get(name, "") is None:
             del changes[name]
     wanted = {name: "" if value is None else value for name, value in changes.items()}
+    if wanted.get("takes_global_secrets") and not call.project.takes_global_secrets:
+        # Who owns a project reads what reaches it, and everybody can make a project.
+        call.require(Permission.ADMINISTER)
     await update_project(call.platform, call.work, call.project, wanted)
     call.note(call.project.id, **changes)
     return await _show(call)
