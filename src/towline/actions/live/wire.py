@@ -11,6 +11,7 @@ FACTS: Final = {
     "environment": "environment",
     "environmentId": "environment_id",
     "error": "error",
+    "group": "group",
     "hint": "hint",
     "instance": "instance",
     "logs": "logs",
