@@ -19,6 +19,7 @@ from towline.models.members import Mail, ResetRequest
 from towline.models.sessions import Ticket
 
 PASSWORD = "tram orbit velvet cactus"
+PROVIDER = {"name": "mine", "kind": "github", "client_id": "a", "client_secret": "b", "is_trusted": True}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -66,16 +67,32 @@ async def test_the_last_administrator_stays_one(door: Door) -> None:
     assert (await other.call("PATCH", f"/users/{other.user_id}", json={"is_disabled": True})).status_code == 409
 
 
+async def test_sessions_do_not_grow_with_their_user(door: Door) -> None:
+    root, kim = await door.add_person(is_administrator=True), await door.add_person()
+    old = await _session(door, kim.user_id)
+    await root.patch(f"/users/{kim.user_id}", {"is_administrator": True})
+    assert (await old.call("GET", "/users")).status_code == 401
+    new, other = await _session(door, kim.user_id), await _session(door, kim.user_id)
+    await new.patch(f"/users/{kim.user_id}", {"is_administrator": True, "name": "Kim"})
+    assert (await other.call("GET", "/users")).status_code == 200
+    await new.patch(f"/users/{kim.user_id}", {"is_administrator": False})
+    assert [(await who.call("GET", "/users")).status_code for who in (new, other)] == [403, 401]
+
+
 async def test_a_limited_key_of_an_administrator_opens_no_way_to_more(door: Door) -> None:
     root, kim = await door.add_person(is_administrator=True), await door.add_person()
     limited = await door.add_key(root.user_id, scopes=["administer"])
+    await root.post("/identity-providers", {**PROVIDER, "name": "company"})
     tries = [
         await limited.call("POST", "/users", json={"email": "a@example.com", "is_administrator": True}),
         await limited.call("PATCH", f"/users/{kim.user_id}", json={"is_administrator": True}),
         await limited.call("POST", f"/users/{root.user_id}/password-reset"),
         await limited.call("POST", "/invitations", json={"email": "b@example.com", "is_administrator": True}),
+        await limited.call("POST", "/identity-providers", json=PROVIDER),
+        await limited.call("PATCH", "/identity-providers/company", json={"is_trusted": True}),
+        await limited.call("DELETE", f"/users/{root.user_id}/second-factors"),
     ]
-    assert [answer.status_code for answer in tries] == [403, 403, 403, 403]
+    assert [answer.status_code for answer in tries] == [403] * 7
     assert (await limited.patch(f"/users/{kim.user_id}", {"is_disabled": True}))["is_disabled"] is True
 
 

@@ -48,10 +48,10 @@ def check_reach(caller: Caller, target: str, *, role: str | None) -> None:
 
 
 def check_unlimited(caller: Caller) -> None:
-    """Return when the caller may make an administrator, or a link to somebody's account: not by a limited key."""
+    """Return when the caller may make an administrator, or a way into somebody's account: not by a limited key."""
     if caller.scopes is not None or caller.project_id is not None:
         raise Forbidden(
-            "A limited API key cannot make administrators or password links: they may do more than the key.",
+            "A limited API key cannot make administrators or ways into accounts: they may do more than the key.",
             hint="Sign in, or use a key without limits.",
         )
 

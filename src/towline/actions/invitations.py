@@ -27,7 +27,7 @@ from towline.actions.mail import check_not_flooded, invitation_text, queue_mail,
 from towline.actions.members import change_role_of, find_member, join
 from towline.actions.platform import Platform
 from towline.actions.sign_in import SignedIn, sign_in_user
-from towline.actions.users import create_user, find_user
+from towline.actions.users import create_user, find_user, set_administrator
 from towline.errors import Conflict, Forbidden, NotFound
 from towline.infra.database import Work
 from towline.infra.secrets import hash_token
@@ -237,7 +237,7 @@ async def accept_as_user(platform: Platform, work: Work, caller: Caller, token: 
             "This invitation is for another address than yours.",
             hint="Sign in with the invited address, or ask for an invitation to yours.",
         )
-    return await _accept(platform, work, offer, user)
+    return await _accept(platform, work, offer, user, session_id=caller.session_id)
 
 
 async def _get_offer_to_stranger(work: Work, token: str) -> Offer:
@@ -248,11 +248,11 @@ async def _get_offer_to_stranger(work: Work, token: str) -> Offer:
     return offer
 
 
-async def _accept(platform: Platform, work: Work, offer: Offer, user: User) -> Accepted:
+async def _accept(platform: Platform, work: Work, offer: Offer, user: User, *, session_id: str = "") -> Accepted:
     invitation = offer.invitation
     invitation.accepted_at = utc_now()
     if invitation.is_administrator:
-        user.is_administrator = True
+        await set_administrator(platform, work, user, is_administrator=True, keep_session_id=session_id)
     if invitation.project_id is None:
         emit(platform, work, "user.joined", user_id=user.id)
         return Accepted(user, None, None)

@@ -8,7 +8,6 @@ from typing import Final
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.credentials import announce_ending
 from towline.actions.events import emit
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
@@ -81,12 +80,19 @@ async def make_password_link(
     return PasswordLink(f"{platform_url(platform)}/password-reset/{token}", utc_now() + valid_for)
 
 
-async def set_administrator(platform: Platform, work: Work, user: User, *, is_administrator: bool) -> None:
-    """Make a user an instance administrator or not; Conflict for the last one."""
+async def set_administrator(
+    platform: Platform, work: Work, user: User, *, is_administrator: bool, keep_session_id: str = ""
+) -> None:
+    """Make a user an instance administrator or not, and end their sessions but one; Conflict for the last one.
+
+    A session that somebody else got hold of must not grow with the user's rights.
+    """
+    if user.is_administrator == is_administrator:
+        return
     if not is_administrator:
         await _check_not_last(work, user)
     user.is_administrator = is_administrator
-    announce_ending(platform, work)
+    await end_sessions(platform, work, user_id=user.id, except_id=keep_session_id)
     emit(platform, work, "user.updated", user_id=user.id)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from towline.actions.granting import check_unlimited
 from towline.actions.identities.administration import (
     client_of,
     create_provider,
@@ -57,6 +58,7 @@ async def get(call: Call) -> IdentityProvider:
 @router.operation("identityProviders.create")
 async def create(call: Call, body: IdentityProviderCreate) -> IdentityProvider:
     """A new provider."""
+    check_unlimited(call.caller)
     values = body.model_dump(exclude={"name", "kind", "client_secret"})
     row = await create_provider(
         call.platform, call.work, name=body.name, kind=body.kind, client_secret=body.client_secret, values=values
@@ -68,6 +70,7 @@ async def create(call: Call, body: IdentityProviderCreate) -> IdentityProvider:
 @router.operation("identityProviders.update")
 async def update(call: Call, body: IdentityProviderUpdate) -> IdentityProvider:
     """Change what was given."""
+    check_unlimited(call.caller)
     row = await get_provider(call.session, call.path["provider"])
     values = body.model_dump(exclude={"client_secret"}, exclude_none=True)
     before = {name: getattr(row, name) for name in values}

@@ -1,6 +1,7 @@
 """HTTP: the caller's one-time codes and recovery codes, and an overview of all their second factors."""
 
 from towline.actions.credentials import check_recent_proof
+from towline.actions.granting import check_unlimited
 from towline.actions.second_factors.factors import (
     delete_factors,
     ensure_recovery_codes,
@@ -80,6 +81,7 @@ async def create(call: Call) -> RecoveryCodes:
 @router.operation("secondFactors.delete")
 async def delete_all(call: Call) -> None:
     """Delete the second factors and passkeys of somebody who has lost them; their sessions end."""
+    check_unlimited(call.caller)
     if call.caller.session_id:
         check_recent_proof(call.credential)
     user = await get_user(call.session, call.path["user"])

@@ -67,7 +67,13 @@ async def update(call: Call, body: UserUpdate) -> User:
     if body.is_administrator:
         check_unlimited(call.caller)
     if body.is_administrator is not None:
-        await set_administrator(call.platform, call.work, user, is_administrator=body.is_administrator)
+        await set_administrator(
+            call.platform,
+            call.work,
+            user,
+            is_administrator=body.is_administrator,
+            keep_session_id=call.caller.session_id,
+        )
     if body.is_disabled is not None:
         await (disable_user if body.is_disabled else enable_user)(call.platform, call.work, user)
     call.note(user.id, **body.model_dump(exclude_none=True))
