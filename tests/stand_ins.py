@@ -34,6 +34,7 @@ from towline.routing.memory import MemoryRouter
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
 from towline.sources.upload import UploadSource
+from towline.storage.dumps import LocalDumps
 from towline.storage.local import LocalStorage
 from towline.storage.uploads import LocalUploads
 from towline.values import DeploymentStatus
@@ -87,6 +88,7 @@ def _platform(settings: Settings) -> Platform:
         storage=storage,
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
         counters=Counters(settings.redis_url),
+        dumps=LocalDumps(settings.backups_dir),
         build_slots=BuildSlots(settings),
     )
 

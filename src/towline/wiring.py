@@ -33,6 +33,7 @@ from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
 from towline.sources.upload import UploadSource
 from towline.storage.base import Storage
+from towline.storage.dumps import LocalDumps
 from towline.storage.local import LocalStorage
 from towline.storage.uploads import LocalUploads
 
@@ -72,6 +73,7 @@ def make_platform(settings: Settings, database: Database, streams: Streams, coun
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
         build_slots=BuildSlots(settings),
         counters=counters,
+        dumps=LocalDumps(settings.backups_dir),
     )
 
 

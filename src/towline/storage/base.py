@@ -1,8 +1,9 @@
 """The contracts of storage: where fetched trees and uploaded archives are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -84,3 +85,39 @@ class UploadFiles(ABC):
     @abstractmethod
     async def cleanup_uploads(self, keep: Sequence[str]) -> int:
         """Remove what is older than a day: interrupted uploads, and complete ones not in `keep`. The bytes freed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDump:
+    """What was stored: SHA-256 (`sha256:…`) and size of the content, and its bytes on the disk."""
+
+    digest: str
+    size: int
+    stored_size: int
+
+
+class DumpFiles(ABC):
+    """Keeps dumps and snapshots, packed, by name (a-z, 0-9, `_`). Whole or not at all, readable by Towline alone.
+
+    Nothing is held in memory beyond a few pieces. Raises NotFound, TooLarge, DiskFull, InvalidInput.
+    """
+
+    @abstractmethod
+    async def store(self, name: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredDump:
+        """Store everything that comes; nothing stays when `chunks` fails, is too much, or the caller is cancelled."""
+
+    @abstractmethod
+    def read(self, name: str) -> AsyncGenerator[bytes]:
+        """The content, unpacked."""
+
+    @abstractmethod
+    def download(self, name: str) -> AsyncGenerator[bytes]:
+        """The content as it is stored, packed by zstd, in chunks of at most 1 MiB."""
+
+    @abstractmethod
+    async def delete(self, name: str) -> None:
+        """Delete one; done when it is gone."""
+
+    @abstractmethod
+    async def clean(self, keep: Collection[str]) -> int:
+        """Remove everything not in `keep` and older than an hour, and what dead processes left; the bytes freed."""
