@@ -17,7 +17,8 @@ class Deployment(Identified, Row):
     """One attempt to put a revision of a service live; this row is the truth about it.
 
     `attempt` is the fence: every write of a worker names the attempt it belongs to. `switched_at` is the decision to
-    switch: from then on recovery goes forward. Members of a group name it; one that `is_built` is run with its group.
+    switch: from then on recovery goes forward. Members of a group name it; one that `is_built`, or has
+    nothing to be built, is run with its group.
     """
 
     __tablename__ = "deployments"

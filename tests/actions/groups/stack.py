@@ -60,9 +60,9 @@ class Stack:
         async with self.platform.database.transaction() as work:
             await put_dependency(self.platform, work, self.services[name], self.services[need], is_cascading=cascades)
 
-    async def request(self, images: Mapping[str, str]) -> Group:
-        """Queue a group of images by service."""
-        wanted = {self.services[name].id: Wanted(image=image) for name, image in images.items()}
+    async def request(self, images: Mapping[str, str], *, no_cache: bool = False) -> Group:
+        """Queue a group of images by service; with `no_cache` each is made by itself first, as a build is."""
+        wanted = {self.services[name].id: Wanted(image=image, no_cache=no_cache) for name, image in images.items()}
         async with self.platform.database.transaction() as work:
             return await request_group(
                 self.platform,
@@ -96,7 +96,7 @@ class Stack:
         attempts: dict[str, Attempt] = {}
         groups: dict[str, GroupAttempt] = {}
         running: set[asyncio.Task[None]] = set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 while (claimed := await claim_next_group(self.platform)) is not None:
                     running.add(asyncio.create_task(run_group(self.platform, claimed, groups)))

@@ -93,9 +93,14 @@ async def test_what_needs_a_bad_member_is_not_started(stack: Stack) -> None:
     assert "start" not in [step["step"] for name in ("api", "web") for step in members[name].steps]
 
 
-async def test_a_member_that_cannot_be_built_ends_the_group_before_anything_is_started(stack: Stack) -> None:
+@pytest.mark.parametrize("is_built", [True, False])
+async def test_a_member_that_cannot_be_made_ends_the_group_before_anything_starts(
+    stack: Stack, *, is_built: bool
+) -> None:
     await stack.deploy(FIRST)
-    group = await stack.deploy({**SECOND, "api": "missing:2"})
+    group = await stack.request({**SECOND, "api": "missing:2"}, no_cache=is_built)
+    await stack.work()
+    group = await stack.get_group(group.id)
 
     assert ended(group).startswith("failed api: ")
     assert await stack.served() == FIRST
@@ -129,7 +134,7 @@ async def test_members_never_hold_the_places_that_others_of_their_group_need(sta
     for number in range(6):
         await stack.add(f"extra-{number}", "store")
     images = {name: f"{name}:1" for name in stack.services}
-    group = await stack.request(images)
+    group = await stack.request(images, no_cache=True)
     await stack.work(at_once=1)
 
     assert ended(await stack.get_group(group.id)) == "success"
@@ -179,7 +184,7 @@ async def test_a_group_nobody_has_begun_is_cancelled_too(stack: Stack) -> None:
 @pytest.mark.parametrize("step", ["start", "switch", "retire"])
 async def test_a_worker_that_dies_in_any_step_leaves_a_group_that_ends_all_new(stack: Stack, step: str) -> None:
     await stack.deploy(FIRST)
-    group = await stack.request(SECOND)
+    group = await stack.request(SECOND, no_cache=True)
     await interrupt_in(stack, group, step)
     before = await stack.served()
     await stack.work()

@@ -61,6 +61,7 @@ async def _select_claimable(platform: Platform, work: Work) -> Deployment | None
     is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
     is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= func.now())
     is_waiting = and_(Deployment.status == DeploymentStatus.QUEUED.value, is_due, ~is_taken, ~is_held_up())
+    is_waiting = and_(is_waiting, ~Deployment.is_built)
     # A built member of a group is claimed with its group.
     is_abandoned = and_(Deployment.status.in_(RUNNING), ~Deployment.is_built, Deployment.lease_until < func.now())
     runs = _count_runs(platform.worker_name)

@@ -38,6 +38,11 @@ class DeploymentRequest:
     rollback_to: str | None = None
     group_id: str | None = None
 
+    @property
+    def is_made_already(self) -> bool:
+        """Whether nothing is to be fetched or built: a kept release, or an image."""
+        return self.rollback_to is not None or (bool(self.source_config.get("image")) and not self.no_cache)
+
 
 async def request_deployment(
     platform: Platform,
@@ -86,6 +91,7 @@ def _new_deployment(workload: Workload, service: Service, request: DeploymentReq
         no_cache=request.no_cache,
         rollback_to=request.rollback_to,
         group_id=request.group_id,
+        is_built=request.group_id is not None and request.is_made_already,
         status=DeploymentStatus.QUEUED.value,
         attempt=0,
         steps=[],

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import and_, exists, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from towline.actions.deployments.attempt import RUNNING
-from towline.actions.deployments.waiting import OPEN, emit_group
-from towline.actions.graph.decision import MemberState
+from towline.actions.deployments.waiting import OPEN, begin_group, emit_group, is_held_up
+from towline.actions.graph.decision import Decision, MemberState, decide
 from towline.actions.platform import Platform
 from towline.errors import Cancelled, FenceLost, Unavailable
 from towline.infra.database import Work
@@ -47,8 +49,25 @@ def state_of(deployment: Deployment) -> MemberState:
     return MemberState.BUILT if deployment.is_built else MemberState.PENDING
 
 
+def decide_on(group: Group, deployments: Sequence[Deployment]) -> Decision:
+    """What has to happen next with a group, as its rows say."""
+    return decide(
+        [state_of(deployment) for deployment in deployments],
+        is_switched=group.switched_at is not None,
+        is_cancelled=group.cancel_requested_at is not None,
+    )
+
+
 async def claim_next_group(platform: Platform) -> Claimed | None:
     """Take the oldest group that has something to be done and nobody who does it; None when there is none."""
+    try:
+        return await _claim_next_group(platform)
+    except IntegrityError:
+        # Another worker was faster to take one of its workloads.
+        return None
+
+
+async def _claim_next_group(platform: Platform) -> Claimed | None:
     async with platform.database.transaction() as work:
         group_id = await work.session.scalar(_select_claimable())
         if group_id is None:
@@ -67,6 +86,11 @@ async def claim_next_group(platform: Platform) -> Claimed | None:
         group = (await work.session.scalars(statement)).one_or_none()
         if group is None:
             return None
+        if decide_on(group, deployments) is Decision.START:
+            await begin_group(platform, work, group.id)
+            for deployment in deployments:
+                if deployment.status == DeploymentStatus.QUEUED:
+                    deployment.status, deployment.started_at = DeploymentStatus.BUILDING.value, utc_now()
         claimed = Claimed(group, deployments)
         for deployment in claimed.built:
             deployment.attempt += 1
@@ -80,7 +104,12 @@ def _select_claimable() -> Any:
     is_pending = exists().where(member, Deployment.status.in_(OPEN), ~Deployment.is_built)
     lost = (DeploymentStatus.FAILED.value, DeploymentStatus.CANCELLED.value, DeploymentStatus.SUPERSEDED.value)
     is_broken = exists().where(member, Deployment.status.in_(lost))
-    has_work = or_(~is_pending, is_broken, Group.cancel_requested_at.is_not(None))
+    other = aliased(Deployment)
+    is_queued = and_(member, Deployment.status == DeploymentStatus.QUEUED.value)
+    is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
+    is_waiting = exists().where(is_queued, or_(is_held_up(), is_taken))
+    can_start = and_(~is_pending, ~is_waiting)
+    has_work = or_(can_start, is_broken, Group.cancel_requested_at.is_not(None))
     return select(Group.id).where(Group.status.in_(OPEN), _is_free(), has_work).order_by(Group.created_at).limit(1)
 
 

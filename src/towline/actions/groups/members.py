@@ -34,7 +34,13 @@ class Member:
 
     attempt: Attempt
     job: Job
-    release: Release
+    made: Release | None
+
+    @property
+    def release(self) -> Release:
+        """What it puts live; there once it is built or found."""
+        assert self.made is not None
+        return self.made
 
     @property
     def id(self) -> str:
@@ -85,18 +91,19 @@ async def assemble(run: GroupAttempt, claimed: Claimed, stack: AsyncExitStack) -
         releases = {release.id: release for release in await work.session.scalars(query)}
         graph = await get_graph(work, run.group.project_id)
     members = [
-        await _open_member(platform, one, stack, job=jobs[one.workload_id], release=releases[one.release_id or ""])
+        await _open_member(platform, one, stack, job=jobs[one.workload_id], release=releases.get(one.release_id or ""))
         for one in built
     ]
     return Crew(run, members, limited_to(graph.needs, {member.id for member in members}))
 
 
 async def _open_member(
-    platform: Platform, deployment: Deployment, stack: AsyncExitStack, *, job: Job, release: Release
+    platform: Platform, deployment: Deployment, stack: AsyncExitStack, *, job: Job, release: Release | None
 ) -> Member:
     log = await stack.enter_async_context(LogWriter(platform, deployment.id, project_id=deployment.project_id))
-    _, secrets = open_variables(platform, release.variables, release_id=release.id)
-    log.masker.add(secrets)
+    if release is not None:
+        _, secrets = open_variables(platform, release.variables, release_id=release.id)
+        log.masker.add(secrets)
     return Member(Attempt(platform, deployment, log), job, release)
 
 

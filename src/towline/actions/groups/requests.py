@@ -16,6 +16,7 @@ from towline.actions.deployments.waiting import OPEN, emit_group
 from towline.actions.graph.order import Graph, limited_to, needs_of
 from towline.actions.platform import Platform
 from towline.actions.settings import run_settings
+from towline.actions.workloads import wanted_replicas
 from towline.errors import InvalidInput
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -129,7 +130,7 @@ def _new_workload(service: Service, environment: Environment) -> dict[str, Any]:
         "project_id": service.project_id,
         "service_id": service.id,
         "environment_id": environment.id,
-        "replicas": service.run.get("replicas", 1),
+        "replicas": wanted_replicas(service),
         "created_at": utc_now(),
     }
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from towline.actions.deployments.make import make_release
 from towline.actions.deployments.pipeline import MOST_ATTEMPTS, is_passing, pause_after
 from towline.actions.deployments.resume import make_whole
 from towline.actions.deployments.rollout import Rollout
 from towline.actions.environments import ensure_network
-from towline.actions.graph.decision import Decision, decide
-from towline.actions.groups.attempt import Claimed, GroupAttempt, state_of
+from towline.actions.graph.decision import Decision
+from towline.actions.groups.attempt import Claimed, GroupAttempt, decide_on
 from towline.actions.groups.candidates import announce
 from towline.actions.groups.ending import Cause, find_cause, go_back, succeed
 from towline.actions.groups.members import Crew, Member, assemble, prepare_all, side_by_side
@@ -52,12 +53,7 @@ async def run_group(platform: Platform, claimed: Claimed, register: "dict[str, G
 
 
 async def _run_to_its_end(crew: Crew, claimed: Claimed) -> None:
-    group = crew.run.group
-    decision = decide(
-        [state_of(deployment) for deployment in claimed.deployments],
-        is_switched=group.switched_at is not None,
-        is_cancelled=group.cancel_requested_at is not None,
-    )
+    decision = decide_on(claimed.group, claimed.deployments)
     if decision is Decision.FORWARD:
         return await crew.run.run(_go_forward(crew))
     if decision is Decision.BACK:
@@ -94,6 +90,7 @@ async def _start_and_switch(crew: Crew) -> None:
         raise RepeatedlyInterrupted(
             f"The group was interrupted {MOST_ATTEMPTS} times, at last in the step {run.group.step}."
         )
+    await _make_releases(crew)
     await run.enter(Step.START.value, progress=55)
     await _ensure_networks(crew)
     rollouts = await prepare_all(crew)
@@ -101,6 +98,18 @@ async def _start_and_switch(crew: Crew) -> None:
     await start_all(crew, rollouts)
     await switch_together(crew, rollouts)
     await _finish(crew, rollouts, {})
+
+
+async def _make_releases(crew: Crew) -> None:
+    """Make the releases of members that had nothing to be built; MemberFailed for the first that cannot be had."""
+
+    async def one(member: Member) -> None:
+        try:
+            member.made = await make_release(member.attempt, member.job)
+        except TowlineError as error:
+            raise MemberFailed(member.id, error) from error
+
+    await side_by_side(one, [member for member in crew.members if member.made is None])
 
 
 async def _go_forward(crew: Crew) -> None:
