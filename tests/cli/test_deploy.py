@@ -86,6 +86,8 @@ def test_failed_build_says_why_and_what_to_try(towline: Run, state: StubState, f
     result = towline("deploy", "--yes")
     assert result.code == BuildFailed.exit_code
     assert result.err == "Error: The build ended with exit code 1.\nTry: Read it.\n"
+    assert "building" in result.out
+    assert "exit code 1" not in result.out
 
 
 @pytest.mark.parametrize("outcome", [DeploymentStatus.CANCELLED, DeploymentStatus.SUPERSEDED])
@@ -107,10 +109,12 @@ def test_without_a_terminal_nothing_is_asked(towline: Run, folder: Path) -> None
     assert "Try: Pass --yes" in result.err
 
 
-def test_empty_folder_is_refused(towline: Run) -> None:
+def test_empty_folder_is_refused_before_anything_is_made_for_it(towline: Run, state: StubState) -> None:
     result = towline("deploy", "--yes")
     assert result.code == InvalidInput.exit_code
     assert "holds no file" in result.err
+    assert not state.projects
+    assert not state.services
 
 
 def test_repository_is_named_after_its_address(towline: Run, state: StubState) -> None:

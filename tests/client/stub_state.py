@@ -176,12 +176,19 @@ class StubState:
         }
 
     def entries(self, *, since: int = 1) -> list[LogEntry]:
-        lines = enumerate(self.log_lines, start=1)
-        return [
+        entries = [
             LogEntry(sequence=number, at=NOW, stream="stdout", level="info", message=text)
-            for number, text in lines
-            if number >= since
+            for number, text in enumerate(self.log_lines, start=1)
         ]
+        if self.error is not None:
+            reason = LogEntry(
+                sequence=len(entries) + 1, at=NOW, stream="system", level="error", message=self.error.message
+            )
+            hint = reason.model_copy(
+                update={"sequence": reason.sequence + 1, "level": "info", "message": self.error.hint}
+            )
+            entries += [reason, hint]
+        return [entry for entry in entries if entry.sequence >= since]
 
     def receive(self, digest: str, content: bytes) -> None:
         self.uploads[digest] += content

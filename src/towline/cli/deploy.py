@@ -12,7 +12,7 @@ from towline.cli.ignores import list_files
 from towline.cli.link import Link, find_own_link, store_link
 from towline.cli.options import AsJson, Detach, EnvironmentOption, ProjectOption, ServiceOption, Yes
 from towline.cli.output import size_text
-from towline.cli.packing import packed
+from towline.cli.packing import no_file, packed
 from towline.cli.service_options import Health, Port, StartCommand, settings_from
 from towline.cli.session import Session, Target, open_session
 from towline.cli.spinner import Spinner
@@ -158,14 +158,22 @@ def _find_or_create(
     try:
         client.projects.get(target.project)
     except NotFound:
+        _check_folder(origin)
         session.confirm(f"There is no project {target.project}. Create it?", yes=yes)
         client.projects.create(ProjectCreate(name=target.project))
     try:
         service = client.services.get(target.project, target.service)
     except NotFound:
+        _check_folder(origin)
         body = ServiceCreate.model_validate({**settings, "name": target.service, "source": origin.source})
         return client.services.create(target.project, body)
     return _with_changes(session, origin, target, service=service, settings=settings)
+
+
+def _check_folder(origin: Origin) -> None:
+    """Nothing is made for a folder that cannot be deployed."""
+    if origin.source.type == "upload" and not list_files(origin.root):
+        raise no_file(origin.root)
 
 
 def _with_changes(
@@ -204,7 +212,7 @@ def _upload(session: Session, target: Target, *, folder: Path, service: Service)
                 pack.path,
                 on_progress=lambda there, _size: spinner.say(f"uploading {size_text(there)} of {size}"),
             )
-    session.output.say(f"Packed {pack.files} files from {folder} ({size}).")
+    session.output.say(f"Packed {pack.files} file{'' if pack.files == 1 else 's'} from {folder} ({size}).")
     return upload.digest
 
 

@@ -19,11 +19,11 @@ def follow_deployment(client: TowlineClient, deployment: Deployment, *, output: 
     """
     try:
         with Spinner(is_shown=not output.is_json) as spinner:
+            lines = _Lines(spinner)
             ended = client.wait_for_deployment(
-                deployment.id,
-                on_log=None if output.is_json else lambda entry: spinner.write(log_text(entry)),
-                on_change=_narrator(spinner),
+                deployment.id, on_log=None if output.is_json else lines.take, on_change=_narrator(spinner)
             )
+            lines.close(ended)
     except KeyboardInterrupt:
         output.say(f"\nDeployment {deployment.number} goes on; `towline cancel {deployment.id}` stops it.")
         raise
@@ -67,6 +67,35 @@ def find_error(deployment: Deployment) -> TowlineError | None:
 def log_text(entry: LogEntry, *, has_times: bool = False) -> str:
     """A log line as it is printed."""
     return f"{entry.at.isoformat(timespec='milliseconds')} {entry.message}" if has_times else entry.message
+
+
+class _Lines:
+    """Shows a log as it comes, but for the reason at its end: the command's own error says that."""
+
+    def __init__(self, spinner: Spinner) -> None:
+        self._spinner = spinner
+        self._reason: list[LogEntry] = []
+
+    def take(self, entry: LogEntry) -> None:
+        """Show a line, or keep it back while it may be a part of the reason: an error of Towline's, then a hint."""
+        is_system = entry.stream == "system"
+        if is_system and entry.level == "error":
+            self._show()
+        if is_system and (entry.level == "error" or len(self._reason) == 1):
+            self._reason.append(entry)
+            return
+        self._show()
+        self._spinner.write(log_text(entry))
+
+    def close(self, deployment: Deployment) -> None:
+        """Show what was kept back, unless it is the error that the deployment ended with."""
+        if deployment.error is None or not self._reason or self._reason[0].message != deployment.error.message:
+            self._show()
+
+    def _show(self) -> None:
+        for entry in self._reason:
+            self._spinner.write(log_text(entry))
+        self._reason.clear()
 
 
 def _narrator(spinner: Spinner) -> Callable[[Deployment], None]:

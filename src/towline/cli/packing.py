@@ -26,6 +26,15 @@ class Pack:
     unpacked_bytes: int
 
 
+def no_file(folder: Path) -> InvalidInput:
+    """The error that a folder without anything to deploy is refused with."""
+    return InvalidInput(
+        f"The folder {folder} holds no file to deploy.",
+        hint="Go to the folder of the app, or name it: `towline deploy FOLDER`. Ignore files may leave out everything.",
+        field="path",
+    )
+
+
 @contextmanager
 def packed(folder: Path, names: Iterable[str], *, on_file: Callable[[int], None] | None = None) -> Generator[Pack]:
     """The named files of a folder in a temporary tar.zst that is deleted afterwards.
@@ -43,7 +52,7 @@ def packed(folder: Path, names: Iterable[str], *, on_file: Callable[[int], None]
                     on_file(count)
             writer.write(END)
         if count == 0:
-            raise InvalidInput(f"The folder {folder} holds no file to deploy.", hint="Look at its ignore files.")
+            raise no_file(folder)
         file.flush()
         yield Pack(Path(file.name), count, total)
 

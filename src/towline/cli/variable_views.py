@@ -8,6 +8,7 @@ from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, Servic
 from towline.cli.session import open_session
 from towline.cli.variables import Everywhere, say_stale, variables
 from towline.contract.variables import DifferenceQuery, EffectiveQuery, HistoryQuery, VariableDifference
+from towline.errors import InvalidInput
 
 _MASK = "••••••"
 
@@ -136,7 +137,11 @@ def list_stale(*, project: ProjectOption = None, as_json: AsJson = False) -> Non
 def _second(to: str, release: int | None) -> dict[str, object]:
     if release is None:
         return {"to_environment": to}
-    return {"release": release, "to_release": to}
+    if not to.isdecimal():
+        raise InvalidInput(
+            f"{to!r} is not the number of a release.", hint="`towline releases` lists them.", field="to_release"
+        )
+    return {"release": release, "to_release": int(to)}
 
 
 def _side(row: VariableDifference, value: str | None) -> str:

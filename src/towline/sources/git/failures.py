@@ -110,7 +110,7 @@ _OTHERS: dict[Reason, tuple[str, str]] = {
         "Open the address in a browser, and check its path.",
     ),
     Reason.LFS: ("A Git LFS file of {url} could not be fetched: {line}", "Check that the LFS server has the file."),
-    Reason.UNKNOWN: ("git could not fetch {url}: {line}", "Try `git ls-remote` with the same address by hand."),
+    Reason.UNKNOWN: ("git could not fetch {url}: {line}", "Run `git ls-remote` with the same address by hand."),
 }
 
 
