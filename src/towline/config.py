@@ -97,10 +97,6 @@ class Settings(BaseModel):
     drain_limit: timedelta = Field(timedelta(seconds=30), description="Longest wait for busy old instances.")
     stop_grace: timedelta = Field(timedelta(seconds=10), description="Time from SIGTERM to SIGKILL.")
     max_surge: int = Field(0, description="Extra instances during a rollout; 0 means as many as the replicas.")
-    backup_timeout: timedelta = Field(timedelta(hours=1), description="Longest dump, snapshot or restore.")
-    backup_max_bytes: int = Field(_megabytes(65_536), description="Largest dump or snapshot, unpacked.")
-    backup_concurrency: int = Field(2, ge=1, description="Dumps, snapshots and restores at once.")
-    templates_dir: Path | None = Field(None, description="Folder of further templates, `NAME.yaml` each.")
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
     kept_log_days: int = Field(30, description="Days that log lines are kept.")
     kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
@@ -108,6 +104,13 @@ class Settings(BaseModel):
     run_log_lines_per_second: int = Field(1000, ge=1, description="Lines a service may log per second, bursts aside.")
     run_log_bytes_per_second: int = Field(262_144, ge=1024, description="Bytes a service may log per second likewise.")
     kept_audit_days: int = Field(365, description="Days that entries of the audit log are kept; 0 keeps them for ever.")
+    cron_concurrency: int = Field(16, ge=1, description="Runs of cron services at once, per worker.")
+    cron_lateness: timedelta = Field(
+        timedelta(hours=1),
+        ge=timedelta(),
+        le=timedelta(days=7),
+        description="A run that was missed (Towline was down) is made up for within this time, at most once.",
+    )
     health_interval: timedelta = Field(timedelta(seconds=30), description="Time between health checks of a workload.")
 
     lease: timedelta = Field(timedelta(seconds=15), description="A worker silent this long loses its deployments.")
@@ -151,11 +154,6 @@ class Settings(BaseModel):
     def artifacts_dir(self) -> Path:
         """Folder of the bundles."""
         return self.data_dir / "artifacts"
-
-    @property
-    def backups_dir(self) -> Path:
-        """Folder of dumps and snapshots."""
-        return self.artifacts_dir / "backups"
 
     @property
     def routes_dir(self) -> Path:

@@ -1,4 +1,4 @@
-"""The worker: claims deployments and runs them side by side, and does the periodic work when no other does."""
+"""The worker: carries deployments, groups and runs out side by side, and does the periodic work if no other does."""
 
 import asyncio
 import contextlib
@@ -24,11 +24,14 @@ from towline.actions.groups.attempt import (
 )
 from towline.actions.groups.run import run_group
 from towline.actions.platform import Platform, process_started_at
+from towline.actions.runs.attempt import RunAttempt, claim_next_run, expire_dead_run_leases, release_run_leases
+from towline.actions.runs.carrying_out import carry_out_run
 from towline.config import Settings
 from towline.errors import Unavailable
 from towline.infra.collection import spare_what_stays
 from towline.infra.queue import Ringing
 from towline.models.deployments import Deployment
+from towline.models.runs import CronRun
 from towline.wiring import open_platform, start_logging
 
 _RETRY_SECONDS = 0.5
@@ -44,6 +47,8 @@ class Worker:
         self._attempts: dict[str, Attempt] = {}
         self._groups: dict[str, asyncio.Task[None]] = {}
         self._group_attempts: dict[str, GroupAttempt] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._run_attempts: dict[str, RunAttempt] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then let others take over at once. A defect in the periodic work ends the process."""
@@ -76,10 +81,12 @@ class Worker:
             workers = live_workers()
             await expire_dead_leases(self._platform, host=machine.node(), live_workers=workers)
             await expire_dead_group_leases(self._platform, host=machine.node(), live_workers=workers)
+            await expire_dead_run_leases(self._platform, host=machine.node(), live_workers=workers)
 
     async def _claim_all(self) -> None:
         await self._claim_groups()
         await self._claim_deployments()
+        await self._claim_runs()
 
     async def _claim_groups(self) -> None:
         """Groups have places of their own, so that none has to wait for one that waits for it."""
@@ -116,24 +123,43 @@ class Worker:
         except Exception:
             _log.exception("Deployment %s could not be ended; another attempt will", deployment.id)
 
+    async def _claim_runs(self) -> None:
+        """Runs of cron services have places of their own too: some of them take hours."""
+        self._runs = {key: task for key, task in self._runs.items() if not task.done()}
+        while len(self._runs) < self._platform.settings.cron_concurrency:
+            run = await claim_next_run(self._platform)
+            if run is None:
+                return
+            task = asyncio.create_task(self._carry_out(run), name=f"run {run.id}")
+            self._runs[f"{run.id} {run.attempt}"] = task
+
+    async def _carry_out(self, run: CronRun) -> None:
+        try:
+            await carry_out_run(self._platform, run, self._run_attempts)
+        except Unavailable as error:
+            _log.warning("The run %s is left to be ended by another attempt: %s", run.id, error)
+        except Exception:
+            _log.exception("The run %s could not be ended; another attempt will", run.id)
+
     async def _wait(self, ringing: Ringing) -> None:
         """Until something was queued or ended; a ring with a deployment's id makes its attempt look at its row."""
         timeout = min(self._platform.settings.sweep_interval.total_seconds(), 5.0)
         while name := await ringing.wait(timeout=timeout):
-            for attempts in (self._attempts, self._group_attempts):
+            for attempts in (self._attempts, self._group_attempts, self._run_attempts):
                 if name in attempts:
                     attempts[name].nudge()
             if name == "deployments":
                 return
 
     async def _stop(self, doors: list[asyncio.Task[None]]) -> None:
-        tasks = [*doors, *self._running.values(), *self._groups.values()]
+        tasks = [*doors, *self._running.values(), *self._groups.values(), *self._runs.values()]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=10)
         with contextlib.suppress(Unavailable):
             await release_worker_leases(self._platform, self._platform.worker_name)
             await release_group_leases(self._platform, self._platform.worker_name)
+            await release_run_leases(self._platform, self._platform.worker_name)
 
 
 def live_workers() -> frozenset[str]:

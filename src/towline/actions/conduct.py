@@ -1,4 +1,4 @@
-"""Periodic work that one process at a time does: relay, reconciliation, health, run logs, mail, clean-up."""
+"""Periodic work that one process at a time does: relay, reconciliation, health, due runs, logs, mail, clean-up."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
 from towline.actions.routes import doubt_all_routes, publish_again
 from towline.actions.run_logs import RunLogs
+from towline.actions.runs.due import ask_due_runs
 from towline.errors import TowlineError, Unavailable
 from towline.infra.database import check_connection
 from towline.values import InstanceEvent
@@ -27,6 +28,7 @@ _ENGINE_RETRY_SECONDS = 0.5
 _CLEAN_UP_EVERY = timedelta(minutes=10)
 _CHAIN_EVERY = timedelta(seconds=2)
 _RESEAL_EVERY = timedelta(seconds=2)
+_DUE_EVERY = timedelta(seconds=1)
 _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(settings.health_interval, lambda: check_all(platform)), name="health")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
+        roles.create_task(_every(_DUE_EVERY, lambda: ask_due_runs(platform)), name="due runs")
         roles.create_task(correspond(platform), name="mail")
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")

@@ -9,6 +9,7 @@ from towline.actions.deployments.requests import cancel_deployment
 from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
+from towline.actions.runs.requests import cancel_open_runs
 from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -31,6 +32,7 @@ async def retire_workloads(platform: Platform, work: Work, condition: ColumnElem
             await cancel_deployment(platform, work, deployment)
         except Conflict:
             _log.info("Deployment %s has switched; it ends by itself and is taken down then", deployment.id)
+    await cancel_open_runs(platform, work, ids)
     for workload in workloads:
         workload.wanted = "stopped"
     await work.session.execute(delete(Route).where(Route.workload_id.in_(ids)))

@@ -11,7 +11,7 @@ from towline.actions.verdicts import Verdict
 from towline.infra.database import Work
 from towline.models.groups import ServiceDependency
 from towline.models.services import Service, Workload
-from towline.values import HealthStatus
+from towline.values import HealthStatus, ServiceType
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,14 @@ async def read_needs(work: Work) -> Needs:
 async def _list_stopped(work: Work, names: Mapping[str, str]) -> frozenset[tuple[str, str]]:
     if not names:
         return frozenset()
-    query = select(Workload.environment_id, Workload.service_id).where(
-        Workload.service_id.in_(list(names)),
-        Workload.release_id.is_not(None),
-        (Workload.wanted != "running") | (Workload.replicas == 0),
+    query = (
+        select(Workload.environment_id, Workload.service_id)
+        .join(Service, Service.id == Workload.service_id)
+        .where(
+            Workload.service_id.in_(list(names)),
+            Workload.release_id.is_not(None),
+            Service.type != ServiceType.CRON,
+            (Workload.wanted != "running") | (Workload.replicas == 0),
+        )
     )
     return frozenset((row[0], row[1]) for row in await work.session.execute(query))

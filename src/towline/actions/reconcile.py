@@ -24,8 +24,10 @@ from towline.errors import FenceLost, TowlineError, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
+from towline.models.runs import CronRun
 from towline.models.services import Instance as InstanceRow
 from towline.models.services import Workload
+from towline.runs import RunStatus
 from towline.values import DeploymentStatus, Instance, InstanceState, RunSpec
 
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -106,7 +108,8 @@ async def reconcile_all(platform: Platform) -> None:
         for row in await work.session.scalars(select(InstanceRow)):
             rows[row.workload_id].append(row)
         open_deployments = set(await work.session.scalars(select(Deployment.id).where(Deployment.status.in_(RUNNING))))
-    for deployment_id in commands - open_deployments:
+        open_runs = set(await work.session.scalars(select(CronRun.id).where(CronRun.status == RunStatus.RUNNING.value)))
+    for deployment_id in commands - open_deployments - open_runs:
         await platform.orchestrator.remove_commands(of_deployment=deployment_id)
     for workload_id, found in by_workload.items():
         if workload_id not in workloads:

@@ -5,13 +5,14 @@ from sqlalchemy import update
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment
 from towline.actions.events import emit
 from towline.actions.platform import Platform
+from towline.actions.runs.requests import cancel_open_runs
 from towline.actions.workloads import lock_workload
 from towline.errors import Conflict
 from towline.infra.database import Work
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
-from towline.values import Trigger
+from towline.values import ServiceType, Trigger
 
 
 async def scale_workload(
@@ -24,6 +25,8 @@ async def scale_workload(
     replicas: int,
 ) -> Workload:
     """Want this many instances from now on; started beside, or drained and stopped, without a failed request."""
+    if service.type == ServiceType.CRON:
+        raise Conflict(f"{service.name} is a cron service, which has no instances.", hint="Run it now instead.")
     workload = await lock_workload(work, project=project, service=service, environment=environment)
     workload.replicas = replicas
     _changed(platform, work, workload, "service.scaled", replicas=replicas)
@@ -36,6 +39,8 @@ async def stop_workload(
     """Want no instance until it is started or deployed again."""
     workload = await lock_workload(work, project=project, service=service, environment=environment)
     workload.wanted = "stopped"
+    workload.next_run_at = workload.next_run_release_id = None
+    await cancel_open_runs(platform, work, [workload.id])
     _changed(platform, work, workload, "service.stopped")
     return workload
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
@@ -14,7 +14,9 @@ from towline.actions.events import emit
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
 from towline.actions.routes import rename_generated_routes
+from towline.actions.schedules import check_schedule
 from towline.actions.service_sources import check_source, find_remote, open_build_secrets, seal_credential
+from towline.actions.workloads import wanted_replicas
 from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Database, Work
 from towline.infra.reads import Read
@@ -24,7 +26,7 @@ from towline.models.services import Route, Service, Variable, Workload
 from towline.names import new_id
 from towline.values import EnvironmentKind, ServiceType
 
-BUILD_FIELDS: Final = ("context", "target", "builder", "build_arguments")
+BUILD_FIELDS: Final = ("context", "target", "builder", "build_arguments", "watch_paths")
 """Kept in the JSON `build`, by the contract's names."""
 
 RUN_FIELDS: Final = (
@@ -38,6 +40,9 @@ RUN_FIELDS: Final = (
     "stop_grace_seconds",
     "drain_seconds",
     "volumes",
+    "schedule",
+    "time_zone",
+    "timeout_seconds",
 )
 """Kept in the JSON `run`, by the contract's names."""
 
@@ -80,6 +85,7 @@ async def update_service(
     A new remote forgets the credential of the old one unless one comes with it: it must not be sent elsewhere.
     """
     was = (service.name, service.type)
+    await _check_new_type(work, service, changes.get("type", service.type))
     if changes.get("name", service.name) != service.name:
         await _check_name_is_free(work, project, changes["name"])
     remote = find_remote(service)
@@ -88,6 +94,9 @@ async def update_service(
         service.source_credential = None
     service.updated_at = utc_now()
     await work.session.flush()
+    if service.type != was[1]:
+        mine = (Workload.service_id == service.id) & Workload.release_id.is_(None)
+        await work.session.execute(update(Workload).where(mine).values(replicas=wanted_replicas(service)))
     if (service.name, service.type) != was:
         await _move_routes(platform, work, service)
     emit(platform, work, "service.updated", project_id=project.id, service_id=service.id)
@@ -189,6 +198,7 @@ def _apply(platform: Platform, service: Service, fields: Mapping[str, Any]) -> N
     service.build = {**service.build, **{name: fields[name] for name in BUILD_FIELDS if name in fields}}
     service.run = {**service.run, **{name: fields[name] for name in RUN_FIELDS if name in fields}}
     _check_volumes(service.run.get("volumes") or ())
+    check_schedule(service.type, service.run)
     if "source" in fields:
         service.source_type = fields["source"]["type"]
         service.source_config = check_source(platform, fields["source"])
@@ -217,6 +227,19 @@ async def _check_name_is_free(work: Work, project: Project, name: str) -> None:
     query = select(Service.id).where(Service.project_id == project.id, Service.name == name)
     if await work.session.scalar(query) is not None:
         raise Conflict(f"The project {project.name!r} already has a service {name!r}.", hint="Choose another name.")
+
+
+async def _check_new_type(work: Work, service: Service, new: str) -> None:
+    """A program that ends by itself and one that runs all the time cannot become each other while they are deployed."""
+    if new == service.type or ServiceType.CRON not in {new, service.type}:
+        return
+    query = select(Workload.id).where(Workload.service_id == service.id, Workload.release_id.is_not(None))
+    if await work.session.scalar(query.limit(1)) is not None:
+        raise InvalidInput(
+            f"{service.name} is deployed as {service.type}, which cannot become {new}.",
+            field="type",
+            hint="Create a new service, and delete this one when that runs.",
+        )
 
 
 async def _move_routes(platform: Platform, work: Work, service: Service) -> None:

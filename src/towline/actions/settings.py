@@ -28,6 +28,9 @@ class RunSettings:
     stop_grace_seconds: float | None = None
     drain_seconds: float | None = None
     volumes: tuple[VolumeMount, ...] = ()
+    schedule: str = ""
+    time_zone: str = "UTC"
+    timeout_seconds: float = 3600
 
     def limits(self, settings: Settings) -> Limits:
         """Limits of one instance, the platform's defaults filled in."""
@@ -77,6 +80,9 @@ def run_settings(stored: Mapping[str, Any]) -> RunSettings:
         stop_grace_seconds=stored.get("stop_grace_seconds"),
         drain_seconds=stored.get("drain_seconds"),
         volumes=tuple(VolumeMount(item["name"], item["path"]) for item in stored.get("volumes") or ()),
+        schedule=stored.get("schedule") or "",
+        time_zone=stored.get("time_zone") or "UTC",
+        timeout_seconds=stored.get("timeout_seconds") or 3600,
     )
 
 

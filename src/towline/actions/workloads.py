@@ -10,6 +10,12 @@ from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
 from towline.names import new_id
+from towline.values import ServiceType
+
+
+def wanted_replicas(service: Service) -> int:
+    """Instances of a service in a new environment; none of a cron service, whose runs are no instances."""
+    return 0 if service.type == ServiceType.CRON else service.run.get("replicas", 1)
 
 
 async def lock_workload(work: Work, *, project: Project, service: Service, environment: Environment) -> Workload:
@@ -19,7 +25,7 @@ async def lock_workload(work: Work, *, project: Project, service: Service, envir
         "project_id": project.id,
         "service_id": service.id,
         "environment_id": environment.id,
-        "replicas": service.run.get("replicas", 1),
+        "replicas": wanted_replicas(service),
         "created_at": utc_now(),
     }
     await work.session.execute(insert(Workload).values(values).on_conflict_do_nothing())

@@ -21,7 +21,7 @@ from towline.contract.base import (
     VariableName,
     VariableText,
 )
-from towline.contract.services import Builder, Cpus, HealthProbe, VolumeName
+from towline.contract.services import Builder, Cpus, HealthProbe, RunSeconds, Schedule, TimeZone, VolumeName
 from towline.contract.sources import ServiceSource
 from towline.values import EnvironmentKind, ServiceType
 
@@ -142,6 +142,11 @@ class FileService(_WithVariables):
     volumes: Annotated[dict[VolumeName, AbsolutePath], Field(max_length=20)] = Field(
         default={}, description="Volumes: name and where it is mounted."
     )
+    schedule: Schedule | None = Field(
+        default=None, description="When a cron service runs: five fields.", examples=["30 2 * * *"]
+    )
+    time_zone: TimeZone = Field(default="UTC", description="Time zone of the schedule.")
+    timeout_seconds: RunSeconds = Field(default=3600, description="Longest time that one run may take.")
     needs: Annotated[list[FileNeed], Field(max_length=MOST_SERVICES)] = Field(
         default=[], description="Services that must be live first; a name stands for one without cascade."
     )

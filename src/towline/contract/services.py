@@ -28,10 +28,18 @@ from towline.values import HealthStatus, ServiceType
 
 Builder = Literal["auto", "dockerfile", "static", "python", "node", "nixpacks", "railpack"]
 ProbeKind = Literal["auto", "http", "tcp", "command", "process", "image"]
+Schedule = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z*/,\-#]+( [0-9A-Za-z*/,\-#]+){4}$", max_length=200)]
+TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+\-/]+$", max_length=64)]
+RunSeconds = Annotated[int, Field(strict=True, ge=1, le=7 * 24 * 3600)]
 VolumeName = Annotated[str, StringConstraints(pattern=VOLUME_PATTERN, max_length=63)]
 ProbePath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)]
 Cpus = Annotated[float, Field(strict=True, gt=0, le=1024, allow_inf_nan=False)]
 Memory = Annotated[int, Field(strict=True, ge=6 * 1024 * 1024, le=MAX_BYTES)]
+
+WatchPaths = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]],
+    Field(max_length=100),
+]
 
 
 class HealthProbe(Model):
@@ -69,6 +77,12 @@ class _BuildSettings(Model):
     build_arguments: Annotated[dict[VariableName, LongText], Field(max_length=200)] = Field(
         default={}, description="Build arguments by name. They stay readable in the image: no secrets here."
     )
+    watch_paths: WatchPaths = Field(
+        default=[],
+        description="A push deploys it only when a path changed that one of these patterns matches (as in .gitignore); "
+        "empty: any.",
+        examples=[["apps/api/", "!*.md"]],
+    )
 
 
 class _RunSettings(Model):
@@ -102,6 +116,15 @@ class _RunSettings(Model):
         default=None, description="Seconds between the switch and stopping the old; null means the instance's setting."
     )
     volumes: Annotated[list[Volume], Field(max_length=20)] = Field(default=[], description="Volumes, at most 20.")
+    schedule: Schedule | None = Field(
+        default=None,
+        description="When a service of type `cron` runs: minute, hour, day of the month, month, day of the week.",
+        examples=["30 2 * * 1-5"],
+    )
+    time_zone: TimeZone = Field(
+        default="UTC", description="Time zone of the schedule.", examples=["Europe/Berlin", "UTC"]
+    )
+    timeout_seconds: RunSeconds = Field(default=3600, description="Longest time that one run of a schedule may take.")
 
 
 class ServiceCreate(_BuildSettings, _RunSettings):
@@ -146,6 +169,7 @@ class ServiceUpdate(Model):
     build_arguments: Annotated[dict[VariableName, LongText], Field(max_length=200)] | None = Field(
         default=None, description="Build arguments, whole."
     )
+    watch_paths: WatchPaths | None = Field(default=None, description="Paths that a push must change, whole.")
     start_command: Command | None = Field(default=None, description="Arguments run instead of the image's command.")
     release_command: Command | None = Field(default=None, description="Arguments run before the switch.")
     port: PortNumber | None = Field(default=None, description="Port the app listens on; null finds it.")
@@ -159,6 +183,9 @@ class ServiceUpdate(Model):
     stop_grace_seconds: Seconds | None = Field(default=None, description="Seconds from SIGTERM to SIGKILL.")
     drain_seconds: Seconds | None = Field(default=None, description="Seconds between switch and stop.")
     volumes: Annotated[list[Volume], Field(max_length=20)] | None = Field(default=None, description="Volumes, whole.")
+    schedule: Schedule | None = Field(default=None, description="When a cron service runs.")
+    time_zone: TimeZone | None = Field(default=None, description="Time zone of the schedule.")
+    timeout_seconds: RunSeconds | None = Field(default=None, description="Longest time that one run may take.")
 
 
 class Service(_BuildSettings, _RunSettings):

@@ -35,6 +35,8 @@ class Workload(Identified, Row):
     """A service in one environment: what is wanted there, and how it is.
 
     `release_id` is the release that serves (or is being switched to); `wanted` is running or stopped.
+    A cron service wants no replicas; `next_run_at` is when the conductor asks for its next run, by the schedule of
+    `next_run_release_id`; null until it has looked.
     """
 
     __tablename__ = "workloads"
@@ -58,6 +60,8 @@ class Workload(Identified, Row):
     response_ms: Mapped[float | None]
     restarts: Mapped[int] = mapped_column(default=0)
     next_restart_at: Mapped[datetime | None]
+    next_run_at: Mapped[datetime | None]
+    next_run_release_id: Mapped[str | None]
 
 
 class Instance(Identified, Row):

@@ -103,16 +103,18 @@ class Orchestrator(ABC):
 
     @abstractmethod
     async def run_command(
-        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report
+        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report, grace_seconds: float = 0
     ) -> int:
         """Run one command in a fresh instance of the release, without route; report its lines, return its exit code.
 
-        The fresh instance is no instance of the workload (no listing shows it) and is always removed.
+        An empty command stands for the release's own program. The fresh instance is no instance of the workload (no
+        listing shows it) and is always removed: when it is cancelled or takes too long with SIGTERM first, if it has
+        a grace, and its last lines are reported.
         """
 
     @abstractmethod
     async def list_command_deployments(self) -> frozenset[str]:
-        """Deployments whose `run_command` runs now, or was left behind by a killed process."""
+        """Each `deployment_id` whose `run_command` runs now, or was left behind by a killed process."""
 
     @abstractmethod
     async def remove_commands(self, *, of_deployment: str | None = None) -> int:

@@ -69,6 +69,9 @@ def _settings(service: FileService) -> dict[str, Any]:
         "stop_grace_seconds": service.stop_grace_seconds,
         "drain_seconds": service.drain_seconds,
         "volumes": [{"name": name, "path": path} for name, path in sorted(service.volumes.items())],
+        "schedule": service.schedule,
+        "time_zone": service.time_zone,
+        "timeout_seconds": service.timeout_seconds,
     }
 
 

@@ -8,7 +8,10 @@ from towline.contract.project_file import ProjectFile, memory_size
 from towline.project_files.reading import default_settings
 
 _BUILD = {"dockerfile_path": "dockerfile", "context": "context", "target": "target", "builder": "builder"}
-_SAME = ("type", "release_command", "port", "replicas", "max_surge", "cpus", "stop_grace_seconds", "drain_seconds")
+_SAME = (
+    *("type", "release_command", "port", "replicas", "max_surge", "cpus", "stop_grace_seconds", "drain_seconds"),
+    *("schedule", "time_zone", "timeout_seconds"),
+)
 
 
 def export_file(state: ProjectState) -> ProjectFile:

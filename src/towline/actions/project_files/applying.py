@@ -33,6 +33,7 @@ from towline.infra.database import Work
 from towline.models.groups import Group
 from towline.models.projects import Project
 from towline.models.services import Route, Service, Workload
+from towline.values import ServiceType
 
 _GENERATED_BYTES = 24
 _ORDER = ("project", "service", "dependency", "variable", "domain")
@@ -107,7 +108,7 @@ class Application:
         service = await self._service(item.service)
         changes = {name: after for name, _, after in item.fields}
         await update_service(self.platform, self.work, self.project, service, changes)
-        if "replicas" in changes and await self._runs(service):
+        if "replicas" in changes and service.type != ServiceType.CRON and await self._runs(service):
             environment = await get_environment(self.work, self.project.id, self.request.environment)
             await scale_workload(
                 self.platform,

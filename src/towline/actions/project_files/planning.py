@@ -15,6 +15,7 @@ from towline.actions.project_files.difference import Difference, find_difference
 from towline.actions.project_files.present import empty_state, present_state
 from towline.actions.project_files.state import UPLOAD, DomainState, ProjectState, ServiceState
 from towline.actions.routes import certificate_for
+from towline.actions.schedules import check_schedule
 from towline.actions.service_sources import check_source
 from towline.errors import DependencyCycle, InvalidInput
 from towline.infra.database import Work
@@ -81,6 +82,7 @@ def _normalise(platform: Platform, name: str, service: ServiceState) -> ServiceS
     source = service.settings["source"]
     try:
         config = check_source(platform, source)
+        check_schedule(service.settings["type"], service.settings)
     except InvalidInput as error:
         raise InvalidInput(f"services.{name}: {error.message}", hint=error.hint, field="file") from error
     settings = {**service.settings, "source": {"type": source["type"], "config": config}}

@@ -1,10 +1,12 @@
 """Commands: one in a fresh container of a release, or one inside a running instance."""
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,8 @@ from towline.orchestrators.docker.payloads import (
 from towline.values import Instance, Report, RunSpec
 
 _OUTPUT_LIMIT: Final = 4096
+_KILL_SECONDS: Final = 30.0
+_LAST_LINES_SECONDS: Final = 5.0
 
 
 async def run_command(
@@ -33,9 +37,12 @@ async def run_command(
     *,
     installation_id: str,
     timeout_seconds: float,
+    grace_seconds: float,
     report: Report,
 ) -> int:
     """Run a command in a fresh container that is always removed; report its lines, return its exit code."""
+    # no alias: requests to the service's name are not for this container
+    spec, command = replace(spec, aliases=()), command or spec.command
     command_id = new_id("cmd")
     labels = command_labels(spec, installation_id=installation_id, command_id=command_id)
     payload = container_payload(spec, labels=labels, with_init=await engine.supports_init(), command=command)
@@ -43,7 +50,9 @@ async def run_command(
 
     async def run(engine_id: str) -> int:
         await put_files(engine, engine_id, spec.files)
-        exit_code = await _run(engine, engine_id, timeout_seconds=timeout_seconds, report=report)
+        exit_code = await _run(
+            engine, engine_id, timeout_seconds=timeout_seconds, grace_seconds=grace_seconds, report=report
+        )
         await remove_container(engine, engine_id)
         return exit_code
 
@@ -51,9 +60,8 @@ async def run_command(
         async with asyncio.timeout(timeout_seconds):
             return await with_container(engine, name, payload, run)
     except TimeoutError as error:
-        raise TimedOut(
-            f"The command {command[0]!r} of {spec.service} took longer than {timeout_seconds:g} s."
-        ) from error
+        name = f"The command {command[0]!r}" if command else "The program"
+        raise TimedOut(f"{name} of {spec.service} took longer than {timeout_seconds:g} s.") from error
 
 
 async def list_command_deployments(engine: Engine, *, installation_id: str) -> frozenset[str]:
@@ -96,13 +104,37 @@ def is_process_of(process_id: int, engine_id: str) -> bool:
         return False
 
 
-async def _run(engine: Engine, engine_id: str, *, timeout_seconds: float, report: Report) -> int:
+async def _run(engine: Engine, engine_id: str, *, timeout_seconds: float, grace_seconds: float, report: Report) -> int:
     await engine.call("POST", f"containers/{engine_id}/start")
+    reading = asyncio.create_task(_report_lines(engine, engine_id, report))
+    try:
+        await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        if grace_seconds:
+            await undisturbed(_stop(engine, engine_id, reading, grace_seconds=grace_seconds))
+        raise
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+    ended: Document = await engine.call("POST", f"containers/{engine_id}/wait", timeout_seconds=timeout_seconds)
+    return int(ended["StatusCode"])
+
+
+async def _report_lines(engine: Engine, engine_id: str, report: Report) -> None:
     async with aclosing(follow_logs(engine, engine_id, since=None)) as lines:
         async for _, _, text in lines:
             await report(text)
-    ended: Document = await engine.call("POST", f"containers/{engine_id}/wait", timeout_seconds=timeout_seconds)
-    return int(ended["StatusCode"])
+
+
+async def _stop(engine: Engine, engine_id: str, reading: "asyncio.Task[None]", *, grace_seconds: float) -> None:
+    """SIGTERM, then SIGKILL after the grace; what the program says at last is still reported."""
+    await engine.call(
+        "POST",
+        f"containers/{engine_id}/stop",
+        params={"t": str(math.ceil(grace_seconds))},
+        timeout_seconds=grace_seconds + _KILL_SECONDS,
+    )
+    await asyncio.wait([reading], timeout=_LAST_LINES_SECONDS)
 
 
 async def _read_output(engine: Engine, exec_id: str) -> str:

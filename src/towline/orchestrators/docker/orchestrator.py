@@ -81,7 +81,7 @@ class DockerOrchestrator(Orchestrator):
         await self._instances.remove(instance, grace_seconds=grace_seconds)
 
     async def run_command(
-        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report
+        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report, grace_seconds: float = 0
     ) -> int:
         return await commands.run_command(
             self._engine,
@@ -89,6 +89,7 @@ class DockerOrchestrator(Orchestrator):
             command,
             installation_id=self._installation_id,
             timeout_seconds=timeout_seconds,
+            grace_seconds=grace_seconds,
             report=report,
         )
 

@@ -175,12 +175,13 @@ class MemoryOrchestrator(MemoryStreams):
         self._slots.pop(instance.engine_id, None)
 
     async def run_command(
-        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report
+        self, spec: RunSpec, command: Sequence[str], *, timeout_seconds: float, report: Report, grace_seconds: float = 0
     ) -> int:
+        del grace_seconds  # these programs end at once
         self._check()
         if "missing" in spec.image:
             raise ImageNotFound(f"The image {spec.image} is not on this machine.")
-        exit_code, output = await run_known(command, timeout_seconds=timeout_seconds)
+        exit_code, output = await run_known(command or spec.command or ["true"], timeout_seconds=timeout_seconds)
         for line in output.splitlines():
             await report(line)
         return exit_code
