@@ -5,7 +5,9 @@ from typing import Any, Final
 from sqlalchemy import select
 from tests.web.door import Door
 
-from towline.models.identities import IdentityProvider
+from towline.models.base import utc_now
+from towline.models.identities import Identity, IdentityProvider
+from towline.names import new_id
 
 BODY: Final[dict[str, Any]] = {
     "name": "company",
@@ -71,6 +73,20 @@ async def test_what_cannot_work_is_refused_with_the_field(door: Door) -> None:
     ] == "https://github.com"
     again = await root.call("POST", "/identity-providers", json={**BODY, "name": "hub"})
     assert again.status_code == 409
+
+
+async def test_a_provider_keeps_its_issuer_once_users_are_known_by_it(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    made = await root.post("/identity-providers", BODY)
+    moved = await root.patch("/identity-providers/company", {"issuer": "https://sso.example.org"})
+    assert moved["issuer"] == "https://sso.example.org"
+    row = {"id": new_id("idn"), "provider_id": made["id"], "user_id": root.user_id}
+    async with door.platform.database.transaction() as work:
+        work.session.add(Identity(**row, subject="1", email="root@example.com", created_at=utc_now()))
+    elsewhere = {"issuer": "https://sso.example.net", "title": "Other"}
+    assert (await root.call("PATCH", "/identity-providers/company", json=elsewhere)).status_code == 409
+    kept = await root.patch("/identity-providers/company", {"issuer": "https://sso.example.org/"})
+    assert kept["title"] == "OpenID Connect"
 
 
 async def test_a_browser_begins_at_the_host_that_it_will_come_back_to(door: Door) -> None:

@@ -14,7 +14,7 @@ from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.infra.documents import check_address
 from towline.models.base import utc_now
-from towline.models.identities import IdentityProvider
+from towline.models.identities import Identity, IdentityProvider
 from towline.names import new_id
 
 MOST_PROVIDERS: Final = 50
@@ -63,11 +63,17 @@ async def update_provider(
     client_secret: str | None,
     values: Mapping[str, Any],
 ) -> None:
-    """Change columns of a provider; `client_secret` None keeps the secret."""
-    for column, value in values.items():
+    """Change columns of a provider; `client_secret` None keeps the secret.
+
+    Conflict for another issuer while users have identities there: who has the same number elsewhere is somebody else.
+    """
+    kept = dict(values)
+    if "issuer" in kept:
+        kept["issuer"] = _checked_issuer(provider.kind, kept["issuer"])
+        if kept["issuer"].rstrip("/") != provider.issuer.rstrip("/"):
+            await _check_nobody_is_there(work, provider)
+    for column, value in kept.items():
         setattr(provider, column, value)
-    if "issuer" in values:
-        provider.issuer = _checked_issuer(provider.kind, values["issuer"])
     provider.title = provider.title or PROVIDERS[provider.kind].title
     if client_secret is not None:
         provider.client_secret = platform.secrets.seal(client_secret, context=client_secret_context(provider))
@@ -94,6 +100,17 @@ def redirect_uri(platform: Platform, name: str) -> str:
 def client_secret_context(provider: IdentityProvider) -> str:
     """What a provider's sealed client secret is bound to."""
     return f"identity-provider:{provider.id}"
+
+
+async def _check_nobody_is_there(work: Work, provider: IdentityProvider) -> None:
+    locked = select(IdentityProvider.id).where(IdentityProvider.id == provider.id).with_for_update()
+    await work.session.execute(locked)  # nobody is linked meanwhile
+    query = select(Identity.id).where(Identity.provider_id == provider.id).limit(1)
+    if await work.session.scalar(query) is not None:
+        raise Conflict(
+            f"Users sign in with {provider.title} by who they are at {provider.issuer}.",
+            hint="Make another provider for the other issuer, and delete this one when nobody needs it.",
+        )
 
 
 def _checked_issuer(kind: str, issuer: str) -> str:
