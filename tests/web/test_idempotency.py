@@ -71,6 +71,20 @@ async def test_a_kept_secret_is_sealed(door: Door) -> None:
     assert made["value"].encode() not in bodies[0]
 
 
+async def test_nothing_kept_lets_a_password_in_the_request_be_guessed(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"}, headers=_KEY)
+    body = {"host": "r.example.com", "username": "ann", "password": "hunter2", "project": "shop"}
+    two = {"Idempotency-Key": "two"}
+    made = await ann.post("/registries", body, headers=two)
+    assert await ann.post("/registries", body, headers=two) == made
+    guessed = await ann.call("POST", "/registries", json={**body, "password": "hunter3"}, headers=two)
+    assert guessed.status_code == 409
+    async with door.platform.database.transaction() as work:
+        rows = (await work.session.scalars(select(IdempotentAnswer))).all()
+    assert {row.request_hash for row in rows} == {""}
+
+
 async def test_a_key_is_forgotten_after_a_day(door: Door) -> None:
     ann = await door.add_person()
     await ann.post("/projects", {"name": "shop"}, headers=_KEY)

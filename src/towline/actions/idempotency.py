@@ -48,7 +48,7 @@ async def claim_key(platform: Platform, work: Work, claim: Claim) -> Answer | No
     values = {
         "caller_id": claim.caller_id,
         "key": claim.key,
-        "request_hash": claim.request_hash,
+        "request_hash": "",
         "permission": "",
         "project_id": "",
         "status": None,
@@ -64,20 +64,29 @@ async def claim_key(platform: Platform, work: Work, claim: Claim) -> Answer | No
         IdempotentAnswer.caller_id == claim.caller_id, IdempotentAnswer.key == claim.key
     )
     kept = (await work.session.scalars(query)).one_or_none()
-    if kept is None or kept.status is None or kept.request_hash != claim.request_hash:
-        raise Conflict(
-            "This Idempotency-Key was already used for another request.", hint="Use a new key for each new request."
-        )
-    body = platform.secrets.open(kept.body, context=claim.context)
-    return Answer(kept.status, body, kept.permission, kept.project_id)
+    if kept is None or kept.status is None:
+        raise _used()
+    content, start = platform.secrets.open(kept.body, context=claim.context), claim.request_hash.encode()
+    if not content.startswith(start):
+        raise _used()
+    return Answer(kept.status, content.removeprefix(start), kept.permission, kept.project_id)
 
 
 async def keep_answer(platform: Platform, work: Work, claim: Claim, answer: Answer) -> None:
-    """Keep the answer in the transaction that did the work."""
-    sealed = platform.secrets.seal(answer.body, context=claim.context)
+    """Keep the answer in the transaction that did the work, behind the hash of its request, sealed together.
+
+    Requests may hold passwords: who reads the database must not be able to try which ones give a hash.
+    """
+    sealed = platform.secrets.seal(claim.request_hash.encode() + answer.body, context=claim.context)
     await work.session.execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.caller_id == claim.caller_id, IdempotentAnswer.key == claim.key)
         .values(status=answer.status, body=sealed, permission=answer.permission, project_id=answer.project_id)
         .execution_options(synchronize_session=False)
+    )
+
+
+def _used() -> Conflict:
+    return Conflict(
+        "This Idempotency-Key was already used for another request.", hint="Use a new key for each new request."
     )

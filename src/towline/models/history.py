@@ -125,6 +125,7 @@ class IdempotentAnswer(Row):
     """The answer once given to a write that came with an Idempotency-Key; kept for a day.
 
     `permission` and `project_id` are what the caller had to be allowed, checked again before the answer is repeated.
+    `body` holds the hash of the request as well, sealed; `request_hash` is empty, and not used any more.
     """
 
     __tablename__ = "idempotent_answers"
