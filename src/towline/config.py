@@ -97,6 +97,10 @@ class Settings(BaseModel):
     drain_limit: timedelta = Field(timedelta(seconds=30), description="Longest wait for busy old instances.")
     stop_grace: timedelta = Field(timedelta(seconds=10), description="Time from SIGTERM to SIGKILL.")
     max_surge: int = Field(0, description="Extra instances during a rollout; 0 means as many as the replicas.")
+    backup_timeout: timedelta = Field(timedelta(hours=1), description="Longest dump, snapshot or restore.")
+    backup_max_bytes: int = Field(_megabytes(65_536), description="Largest dump or snapshot, unpacked.")
+    backup_concurrency: int = Field(2, ge=1, description="Dumps, snapshots and restores at once.")
+    templates_dir: Path | None = Field(None, description="Folder of further templates, `NAME.yaml` each.")
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
     kept_log_days: int = Field(30, description="Days that log lines are kept.")
     kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
@@ -154,6 +158,11 @@ class Settings(BaseModel):
     def artifacts_dir(self) -> Path:
         """Folder of the bundles."""
         return self.data_dir / "artifacts"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Folder of dumps and snapshots."""
+        return self.artifacts_dir / "backups"
 
     @property
     def routes_dir(self) -> Path:
