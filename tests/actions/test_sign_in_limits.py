@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.stand_ins import stand_in_platform
 
-from towline.actions.limits import OF_ACCOUNT, OF_ADDRESS, OF_KNOWN, WITHIN, Visit, make_device_mark
+from towline.actions.limits import OF_ACCOUNT, OF_ADDRESS, OF_KNOWN, WITHIN, Visit, count_visit, make_device_mark
 from towline.actions.passwords import Passwords
 from towline.actions.platform import Platform
 from towline.actions.sign_in import SignedIn, sign_in
@@ -110,6 +110,20 @@ async def test_a_known_device_is_a_limit_of_its_own_and_no_way_to_guess_without_
         stranger = Visit(address="192.0.2.2", mark=mark)
         assert await place.tried(stranger, PASSWORD) == "in"
     assert [await place.tried(Visit(address="192.0.2.3")) for _ in range(OF_ACCOUNT + 1)][-1] == "blocked"
+
+
+async def test_strangers_cannot_use_up_the_passkeys_of_known_devices(place: Place) -> None:
+    at = "192.0.2.1"
+    for _ in range(OF_ADDRESS):
+        await count_visit(place.platform, Visit(address=at))
+    for mark in ("", "made up"):
+        with pytest.raises(TooManyTries):
+            await count_visit(place.platform, Visit(address=at, mark=mark))
+    known = Visit(address=at, mark=make_device_mark(place.platform, place.user_id))
+    for _ in range(OF_ADDRESS):
+        await count_visit(place.platform, known)
+    with pytest.raises(TooManyTries):
+        await count_visit(place.platform, known)
 
 
 async def test_without_valkey_each_process_counts_for_itself(tmp_path: Path, postgres_url: str, redis_url: str) -> None:

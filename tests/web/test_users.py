@@ -12,6 +12,7 @@ from tests.stand_ins import stand_in_platform
 from tests.web.door import Door, Person, open_door
 
 from towline.actions.correspondence import correspond_once
+from towline.actions.password_reset import ask_for_reset
 from towline.actions.sessions import open_session
 from towline.models.accounts import User
 from towline.models.base import utc_now
@@ -175,6 +176,15 @@ async def test_asking_often_sends_few_mails_and_says_nothing(mailing: Door, inbo
     assert await _count(mailing, ResetRequest.id) == 20
     await correspond_once(mailing.platform)
     assert len(inbox.messages) == 3
+
+
+async def test_one_network_is_one_asker_however_many_addresses_it_has(mailing: Door) -> None:
+    for number in range(25):
+        address = f"2001:db8::{number:x}"
+        await ask_for_reset(mailing.platform, email=f"n{number}@example.com", address=address)
+    assert await _count(mailing, ResetRequest.id) == 20
+    await ask_for_reset(mailing.platform, email="other@example.com", address="2001:db8:0:1::1")
+    assert await _count(mailing, ResetRequest.id) == 21
 
 
 async def test_without_a_mail_server_it_is_said_and_not_pretended(door: Door) -> None:

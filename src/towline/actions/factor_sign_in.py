@@ -82,7 +82,7 @@ async def sign_in_by_passkey(
         signed_in = await sign_in_user(
             platform, work, user, method="passkey", device=visit.device, address=visit.address
         )
-    await forgive(platform, attempt_of(visit))
+    await forgive(platform, attempt_of(platform, visit))
     return signed_in
 
 

@@ -66,7 +66,7 @@ async def count_try(platform: Platform, visit: Visit, *, email: str, user_id: st
 
 async def count_visit(platform: Platform, visit: Visit) -> Attempt:
     """Count a try that names no account, such as one by a passkey; TooManyTries when there were too many."""
-    return await _take(platform, attempt_of(visit).limits)
+    return await _take(platform, attempt_of(platform, visit).limits)
 
 
 async def count_second_factor(platform: Platform, visit: Visit, *, user_id: str) -> Attempt:
@@ -79,8 +79,11 @@ async def count_second_factor(platform: Platform, visit: Visit, *, user_id: str)
     return await _take(platform, [Limit(f"second factor {user_id}", OF_SECOND_FACTOR)], within=timedelta(days=1))
 
 
-def attempt_of(visit: Visit) -> Attempt:
-    """What `count_visit` counts, for taking it back in a later request."""
+def attempt_of(platform: Platform, visit: Visit) -> Attempt:
+    """What `count_visit` counts, for taking it back in a later request: known devices do not share with strangers."""
+    _, device = _open_mark(platform, visit.mark)
+    if device:
+        return Attempt([Limit(f"passkeys of device {device}", OF_ADDRESS)])
     return Attempt([Limit(f"address {network_of(visit.address)}", OF_ADDRESS), Limit("all passkeys", OF_ALL)])
 
 
@@ -102,12 +105,18 @@ def make_device_mark(platform: Platform, user_id: str) -> str:
 
 def find_known_device(platform: Platform, mark: str, *, user_id: str) -> str | None:
     """The device that a mark stands for, if it was made for this user."""
+    owner, device = _open_mark(platform, mark)
+    return device if user_id and owner == user_id else None
+
+
+def _open_mark(platform: Platform, mark: str) -> tuple[str, str]:
+    """The user and the device that a mark was made for; empty for anything else."""
     try:
         sealed = base64.urlsafe_b64decode(mark)
         owner, _, device = platform.secrets.open_text(sealed, context=_MARK_CONTEXT).partition(" ")
     except (KeyMismatch, binascii.Error, ValueError):
-        return None
-    return device if user_id and owner == user_id else None
+        return "", ""
+    return owner, device
 
 
 async def _take(platform: Platform, limits: Sequence[Limit], *, within: timedelta = WITHIN) -> Attempt:

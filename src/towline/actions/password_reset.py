@@ -10,6 +10,7 @@ from towline.actions.access import ANONYMOUS, Caller
 from towline.actions.account import make_password_hash, store_password
 from towline.actions.audit import record
 from towline.actions.installation import platform_url
+from towline.actions.limits import network_of
 from towline.actions.mail import BELL, queue_mail, reset_text, sends_mail
 from towline.actions.platform import Platform
 from towline.actions.tickets import issue_ticket, use_ticket
@@ -41,9 +42,10 @@ async def ask_for_reset(platform: Platform, *, email: str, address: str) -> None
             "This instance sends no mail.",
             hint="Ask an administrator for a link: `towline users reset-password EMAIL`.",
         )
+    network = network_of(address)
     async with platform.database.transaction() as work:
-        if await _is_within_limits(work.session, email=email, address=address):
-            work.session.add(ResetRequest(id=new_id("rst"), created_at=utc_now(), email=email, address=address))
+        if await _is_within_limits(work.session, email=email, network=network):
+            work.session.add(ResetRequest(id=new_id("rst"), created_at=utc_now(), email=email, address=network))
             _record(work, "passwordReset.ask", address, email=email)
             work.after_commit(lambda: platform.bell.ring(BELL))
 
@@ -113,11 +115,11 @@ async def _mail_link(platform: Platform, work: Work, user: User) -> None:
     )
 
 
-async def _is_within_limits(session: AsyncSession, *, email: str, address: str) -> bool:
+async def _is_within_limits(session: AsyncSession, *, email: str, network: str) -> bool:
     recent = ResetRequest.created_at > utc_now() - _WITHIN
     counts = (
         (await _count(session, recent, ResetRequest.email == email), _OF_ACCOUNT),
-        (await _count(session, recent, ResetRequest.address == address), _OF_ADDRESS),
+        (await _count(session, recent, ResetRequest.address == network), _OF_ADDRESS),
         (await _count(session, recent), _OF_ALL),
     )
     return all(count < most for count, most in counts)
