@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.web.serving import Served, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -18,6 +18,7 @@ from towline.actions.users import get_user
 from towline.contract.events import Event, EventDetail
 from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
+from towline.models.history import AuditEntry
 from towline.models.projects import ProjectCollaborator
 
 
@@ -102,6 +103,11 @@ async def test_strangers_and_the_curious_are_kept_out(served: Served) -> None:
             answer = await socket.subscribe(room)
             assert (answer["type"], answer["code"], answer["rooms"]) == ("refused", "not-found", [room])
             assert (await socket.read())["rooms"] == []
+    async with served.world.platform.database.transaction() as work:
+        told = (await work.session.scalars(select(AuditEntry).where(AuditEntry.outcome == "refused"))).all()
+    assert [(entry.action, entry.actor_id, entry.project_id) for entry in told] == [
+        ("events", stranger.user_id, served.world.project.id)
+    ]
     with pytest.raises(InvalidStatus) as refused:
         await served.socket("twl_nobody_has_this_key").__aenter__()
     assert refused.value.response.status_code == 401

@@ -25,7 +25,7 @@ from towline.web.addresses import client_address
 from towline.web.auth import find_caller
 from towline.web.operations import OperationRouter
 from towline.web.problems import invalid_request, problem_response
-from towline.web.refusals import note_not_let_in
+from towline.web.refusals import note_not_let_in, note_room_refused
 
 router = OperationRouter()
 LONGEST_MESSAGE: Final = 64 * 1024
@@ -78,7 +78,7 @@ async def _serve(socket: WebSocket, caller: Caller) -> None:
     async with hub.listen(caller) as listener:
         doors = [
             asyncio.create_task(_send(socket, listener), name="socket sends"),
-            asyncio.create_task(_receive(socket, hub, listener), name="socket receives"),
+            asyncio.create_task(_receive(socket, listener), name="socket receives"),
         ]
         try:
             done, _ = await asyncio.wait(doors, return_when=asyncio.FIRST_COMPLETED)
@@ -102,11 +102,11 @@ async def _send(socket: WebSocket, listener: Listener) -> None:
                 raise TimedOut("The connection takes no more messages.") from error
 
 
-async def _receive(socket: WebSocket, hub: LiveHub, listener: Listener) -> None:
+async def _receive(socket: WebSocket, listener: Listener) -> None:
     faults = 0
     async for content in _messages(socket):
         try:
-            await _obey(hub, listener, content)
+            await _obey(socket, listener, content)
         except InvalidInput as error:
             faults += 1
             if faults > _MOST_FAULTS:
@@ -114,12 +114,15 @@ async def _receive(socket: WebSocket, hub: LiveHub, listener: Listener) -> None:
             await listener.reply(refusal([], error))
 
 
-async def _obey(hub: LiveHub, listener: Listener, content: Any) -> None:
-    call = _parse(content)
-    if isinstance(call, Subscribe):
-        await hub.subscribe(listener, call.rooms, since=call.since, log_since=call.log_since)
-    else:
+async def _obey(socket: WebSocket, listener: Listener, content: Any) -> None:
+    call, state = _parse(content), socket.app.state
+    hub: LiveHub = state.live
+    if not isinstance(call, Subscribe):
         await hub.unsubscribe(listener, call.rooms)
+        return
+    refused = await hub.subscribe(listener, call.rooms, since=call.since, log_since=call.log_since)
+    for room, error in refused.items():
+        await note_room_refused(state.platform, state.refusal_limit, listener.caller, room=room, error=error)
 
 
 async def _read_token(socket: WebSocket) -> Caller:

@@ -62,13 +62,22 @@ async def note_refused(call: Call, limit: RefusalLimit, error: TowlineError) -> 
         await _write(call.platform, call.caller, call.operation.id, reason=error.message, call=call)
 
 
+async def note_room_refused(
+    platform: Platform, limit: RefusalLimit, caller: Caller, *, room: str, error: TowlineError
+) -> None:
+    """Note an attempt to hear of what the caller may not see; a mistyped room is not one."""
+    if isinstance(error, Forbidden | NotFound) and limit.allows(caller.user_id):
+        await _write(platform, caller, "events", reason=error.message, room=room)
+
+
 async def _write(
-    platform: Platform, caller: Caller, operation_id: str, *, reason: str, call: Call | None = None
+    platform: Platform, caller: Caller, operation_id: str, *, reason: str, call: Call | None = None, room: str = ""
 ) -> None:
     try:
         async with platform.database.transaction() as work:
-            project_id = "" if call is None else await _find_target(work, call)
-            if call is not None and call.is_blind and not project_id:
+            project_id = await _find_room_target(work, room) if call is None else await _find_target(work, call)
+            is_blind = bool(room) if call is None else call.is_blind
+            if is_blind and not project_id:
                 return
             detail = {"reason": reason}
             record(work, caller, operation_id, outcome="refused", project_id=project_id, detail=detail)
@@ -83,3 +92,10 @@ async def _find_target(work: Work, call: Call) -> str:
     if found is None and "deployment" in call.path:
         found = await find_project_id_of_deployment(work.session, call.path["deployment"])
     return found or ""
+
+
+async def _find_room_target(work: Work, room: str) -> str:
+    kind, _, object_id = room.partition(":")
+    if kind == "project":
+        return await find_project_id(work.session, object_id) or ""
+    return await find_project_id_of_deployment(work.session, object_id) or "" if kind == "deployment" else ""

@@ -74,18 +74,21 @@ class LiveHub:
 
     async def subscribe(
         self, listener: Listener, rooms: Sequence[str], *, since: int | None, log_since: Mapping[str, int]
-    ) -> None:
-        """Let a listener into rooms and answer it: which were refused, and which it is in now."""
+    ) -> Mapping[str, TowlineError]:
+        """Let a listener into rooms and answer it: which were refused (as is returned), and which it is in now."""
         await self._wait_until_ready()
         if len(listener.grants.keys() | set(rooms)) > MOST_ROOMS:
             raise InvalidInput(f"One connection can be in {MOST_ROOMS} rooms at most.", field="rooms")
         grants: list[Grant] = []
+        refused: dict[str, TowlineError] = {}
         for room in dict.fromkeys(rooms):
             try:
                 grants.append(await self._admit(listener.caller, room))
             except TowlineError as error:
+                refused[room] = error
                 await listener.reply(refusal([room], error))
         await self._join(listener, grants, since=since, log_since=log_since)
+        return refused
 
     async def unsubscribe(self, listener: Listener, rooms: Sequence[str]) -> None:
         """Let a listener hear no more of rooms, and answer it."""
