@@ -25,6 +25,7 @@ from towline.models.groups import Group, ServiceDependency
 from towline.models.identities import IdentityProvider
 from towline.models.members import Invitation
 from towline.models.projects import ProjectCollaborator
+from towline.models.runs import CronRun
 from towline.models.services import Route, Service, Workload
 from towline.names import new_id
 from towline.values import EnvironmentKind
@@ -120,6 +121,9 @@ class Crowd:
             work.session.add_all(batch)
             await work.session.flush()
         await self._add_group(work, ids)
+        run = CronRun(id=new_id("run"), workload_id=workload_id, status="success", **_run_facts(ids))
+        work.session.add(run)
+        self.values["run"] = run.id
         secret = await rotate_secret(self.door.platform, work, service_id, overlap=timedelta())
         self.values.update(service=service_id, route=route_id, registry=registry_id, deployment=rows[2][2].id)
         self.values["secret"] = secret.secret.id
@@ -186,6 +190,11 @@ def _release(door: Door, release_id: str, workload_id: str) -> Release:
         run={},
         variables=door.platform.secrets.seal(b"{}", context=f"release:{release_id}"),
     )
+
+
+def _run_facts(ids: dict[str, str]) -> dict[str, Any]:
+    place = {name: ids[name] for name in ("project_id", "service_id")}
+    return {**place, "scheduled_at": utc_now(), "trigger": "manual"}
 
 
 def _deployment(workload_id: str, bundle_digest: str, **ids: str) -> Deployment:

@@ -17,7 +17,9 @@ from towline.actions.platform import Platform
 from towline.errors import TimedOut
 from towline.models.deployments import Deployment
 from towline.models.history import Log, LogLine
-from towline.values import DeploymentStatus
+from towline.models.runs import CronRun
+from towline.runs import OPEN_RUN_STATUSES
+from towline.values import OPEN_STATUSES
 
 Line = dict[str, Any]
 DEFAULT_TAIL: Final = 200
@@ -120,11 +122,11 @@ async def follow_page(
                 yield wanted
 
 
-async def wait_until_final(platform: Platform, deployment_id: str) -> None:
-    """Return once nothing more will happen to a deployment; its log is complete then."""
-    name = deployment_id.encode()
+async def wait_until_final(platform: Platform, owner_id: str) -> None:
+    """Return once nothing more will happen to a deployment or run; its log is complete then."""
+    name = owner_id.encode()
     async with platform.streams.subscribe(CHANNEL) as subscription:
-        while not await _is_final(platform, deployment_id):
+        while not await _is_final(platform, owner_id):
             message = await subscription.get(timeout=_LOOK_SECONDS)
             while message is not None and name not in message:
                 message = await subscription.get(timeout=_LOOK_SECONDS)
@@ -140,10 +142,13 @@ async def _follow(
         yield batch
 
 
-async def _is_final(platform: Platform, deployment_id: str) -> bool:
+async def _is_final(platform: Platform, owner_id: str) -> bool:
+    query = select(Deployment.status).where(Deployment.id == owner_id)
+    if owner_id.startswith("run_"):
+        query = select(CronRun.status).where(CronRun.id == owner_id)
     async with platform.database.transaction() as work:
-        status = await work.session.scalar(select(Deployment.status).where(Deployment.id == deployment_id))
-    return status is None or DeploymentStatus(status).is_final
+        status = await work.session.scalar(query)
+    return status not in {*OPEN_STATUSES, *OPEN_RUN_STATUSES}
 
 
 async def _first_since(session: AsyncSession, log_id: int, since: datetime | None) -> int:

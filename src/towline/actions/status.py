@@ -11,6 +11,7 @@ from sqlalchemy import Select, bindparam, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
+from towline.actions.runs.requests import RunOverview, find_next_run, list_runs
 from towline.errors import NotFound, TowlineError
 from towline.infra.database import Work
 from towline.models.deployments import Deployment, Release
@@ -18,7 +19,7 @@ from towline.models.history import HealthCheck
 from towline.models.projects import Environment
 from towline.models.services import Instance as InstanceRow
 from towline.models.services import Service, Workload
-from towline.values import OPEN_STATUSES, HealthStatus, Instance, InstanceState
+from towline.values import OPEN_STATUSES, HealthStatus, Instance, InstanceState, ServiceType
 
 _LOOK_SECONDS: Final = 5.0
 
@@ -47,6 +48,8 @@ class ServiceOverview:
     open_deployment_id: str | None = None
     last_deployment_id: str | None = None
     engine_problem: str = ""
+    next_run_at: datetime | None = None
+    last_run: RunOverview | None = None
 
     @property
     def running(self) -> int:
@@ -69,6 +72,7 @@ async def get_service_status(platform: Platform, work: Work, *, service: Service
         await _check_environment(work, service.project_id, environment)
         return ServiceOverview(service, environment)
     workload: Workload = found[0]
+    is_cron = service.type == ServiceType.CRON
     instances, problem = await _list_instances(platform, work, workload)
     return ServiceOverview(
         service=service,
@@ -80,6 +84,8 @@ async def get_service_status(platform: Platform, work: Work, *, service: Service
         open_deployment_id=found.open_deployment_id,
         last_deployment_id=found.last_deployment_id,
         engine_problem=problem,
+        next_run_at=await find_next_run(work, workload) if is_cron else None,
+        last_run=await _find_last_run(work, workload.id) if is_cron else None,
     )
 
 
@@ -104,6 +110,10 @@ async def list_health_checks(
     if before is not None:
         query = query.where(HealthCheck.checked_at < before)
     return (await work.session.scalars(query.order_by(HealthCheck.checked_at.desc()).limit(limit))).all()
+
+
+async def _find_last_run(work: Work, workload_id: str) -> RunOverview | None:
+    return next(iter(await list_runs(work, workload_id=workload_id, limit=1)), None)
 
 
 async def _find_workload(work: Work, service: Service, environment: str) -> Any:

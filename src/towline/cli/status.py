@@ -99,11 +99,18 @@ def _facts(status: ServiceStatus) -> dict[str, object]:
         "response": _milliseconds(status.response_ms) if status.response_ms is not None else None,
         "error": status.error,
         "running": f"{status.running} of {status.replicas}",
+        "next run": status.next_run_at,
+        "last run": _run_text(status),
         "release": status.release,
         "revision": status.revision,
         "urls": status.urls,
         "deploying": status.deployment_id,
     }
+
+
+def _run_text(status: ServiceStatus) -> str | None:
+    run = status.last_run
+    return None if run is None else f"{run.status}, due {run.scheduled_at:%Y-%m-%d %H:%M} UTC ({run.id})"
 
 
 def _milliseconds(value: float | None) -> str:

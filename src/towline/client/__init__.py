@@ -16,6 +16,7 @@ from towline.client.members import Invitations, Members
 from towline.client.project_files import ProjectFiles
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
+from towline.client.runs import Runs
 from towline.client.second_factors import Passkeys, SecondFactors
 from towline.client.secrets import Secrets, WebhookSecrets
 from towline.client.services import Services
@@ -42,6 +43,7 @@ class TowlineClient:
         self.groups = Groups(self.connection)
         self.dependencies = Dependencies(self.connection)
         self.releases = Releases(self.connection)
+        self.runs = Runs(self.connection)
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)

@@ -77,6 +77,7 @@ class EventDetail(Model):
     number: int | None = Field(default=None, description="Number of the deployment within the service and environment.")
     environment_id: str | None = Field(default=None, description="Id of the environment.")
     group: str | None = Field(default=None, description="Id of the group that the deployment belongs to.")
+    run: str | None = Field(default=None, description="Id of the run of a cron service.")
     was: str | None = Field(default=None, description="Health before.")
     response_ms: float | None = Field(default=None, description="Response time of a health check in milliseconds.")
 
@@ -88,7 +89,8 @@ class Event(Model):
 
     sequence: int = Field(description="Number in order of commit; grows, but a room does not see all of them.")
     type: str = Field(
-        description="`deployment.started|progress|completed|failed`, `group.*` likewise, `service.health`, and more.",
+        description="`deployment.started|progress|completed|failed`, `group.*` likewise, "
+        "`run.started|finished|failed`, `service.health`, and more.",
         examples=["deployment.progress"],
     )
     at: datetime = Field(description="When it became true.")

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from towline.contract.base import DEFAULT_ENVIRONMENT, Model, Page, PageQuery, Slug
+from towline.contract.runs import Run
 from towline.values import HealthStatus, InstanceState
 
 WantedState = Literal["running", "stopped", "sleeping"]
@@ -42,7 +43,7 @@ class ServiceStatus(Model):
     service_id: str = Field(description="Id of the service.")
     environment: str = Field(description="Name of the environment.", examples=["production"])
     state: WantedState = Field(description="What is wanted of it.")
-    health: HealthStatus = Field(description="What the last check said.")
+    health: HealthStatus = Field(description="What the last check, or the last run of a cron service, said.")
     checked_at: datetime | None = Field(default=None, description="When health was last checked.")
     response_ms: float | None = Field(
         default=None, description="Response time of that check in milliseconds.", examples=[3.2]
@@ -57,6 +58,8 @@ class ServiceStatus(Model):
     revision: str = Field(default="", description="Its commit or upload digest.")
     urls: list[str] = Field(default=[], description="Addresses it answers at.")
     instances: list[Instance] = Field(default=[], description="Its instances, oldest first.")
+    next_run_at: datetime | None = Field(default=None, description="When a cron service runs next by its schedule.")
+    last_run: Run | None = Field(default=None, description="Latest run of a cron service; it stands for its health.")
     deployment_id: str | None = Field(default=None, description="Deployment that is not final yet, if one.")
     last_deployment_id: str | None = Field(default=None, description="Newest deployment, if one.")
 

@@ -1,4 +1,4 @@
-"""HTTP: logs of deployments and of running services, in pages or followed as lines of JSON."""
+"""HTTP: logs of deployments, runs and running services, in pages or followed as lines of JSON."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ from towline.actions.log_pages import (
     wait_until_final,
 )
 from towline.actions.platform import Platform
+from towline.actions.runs.requests import get_run
 from towline.actions.status import find_workload_id
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogQuery, ServiceLogQuery
 from towline.errors import Forbidden, InvalidInput, NotFound, Unavailable
@@ -45,7 +46,18 @@ async def get_deployment_logs(call: Call, query: LogQuery) -> Response:
     choice = _choice(query)
     if not query.follow:
         return _page(await read_page(call.platform, call.deployment.id, choice))
-    return _stream(call, _follow_deployment(call.platform, call.deployment.id, choice))
+    return _stream(call, _follow_to_its_end(call.platform, call.deployment.id, choice))
+
+
+@router.operation("runs.getLogs", holds_transaction=False)
+async def get_run_logs(call: Call, query: LogQuery) -> Response:
+    """What a run of a cron service prints; followed until it has ended."""
+    choice = _choice(query)
+    async with call.platform.database.transaction() as work:
+        run = (await get_run(work, service_id=call.service.id, run_id=call.path["run"])).run
+    if not query.follow:
+        return _page(await read_page(call.platform, run.id, choice))
+    return _stream(call, _follow_to_its_end(call.platform, run.id, choice))
 
 
 @router.operation("services.getLogs", holds_transaction=False)
@@ -105,18 +117,16 @@ async def _is_still_let_in(call: Call) -> bool:
     return True
 
 
-async def _follow_deployment(
-    platform: Platform, deployment_id: str, choice: LineChoice
-) -> AsyncGenerator[Sequence[Line]]:
+async def _follow_to_its_end(platform: Platform, owner_id: str, choice: LineChoice) -> AsyncGenerator[Sequence[Line]]:
     is_over = asyncio.Event()
 
     async def watch() -> None:
-        await wait_until_final(platform, deployment_id)
+        await wait_until_final(platform, owner_id)
         is_over.set()
 
-    watching = asyncio.create_task(watch(), name=f"end of {deployment_id}")
+    watching = asyncio.create_task(watch(), name=f"end of {owner_id}")
     try:
-        async with aclosing(follow_page(platform, deployment_id, choice, is_over=is_over)) as batches:
+        async with aclosing(follow_page(platform, owner_id, choice, is_over=is_over)) as batches:
             async for batch in batches:
                 yield batch
     finally:

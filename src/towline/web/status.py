@@ -19,6 +19,7 @@ from towline.values import HealthStatus
 from towline.web.cursors import decode_cursor, encode_cursor
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
+from towline.web.runs import to_run
 
 router = OperationRouter()
 
@@ -130,6 +131,7 @@ def _status(overview: ServiceOverview) -> ServiceStatus:
         "deployment_id": overview.open_deployment_id,
         "last_deployment_id": overview.last_deployment_id,
         "error": overview.engine_problem,
+        "next_run_at": overview.next_run_at,
         "state": "stopped",
         "health": HealthStatus.UNKNOWN,
     }
@@ -141,6 +143,8 @@ def _status(overview: ServiceOverview) -> ServiceStatus:
             "response_ms": workload.response_ms,
             "error": overview.engine_problem or workload.health_error,
         }
+    if overview.last_run is not None:
+        facts["last_run"] = to_run(overview.last_run)
     if release is not None:
         facts |= {"release": release.number, "image": release.image, "revision": release.commit_sha}
     return ServiceStatus.model_validate(facts)

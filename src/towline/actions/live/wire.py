@@ -21,6 +21,7 @@ FACTS: Final = {
     "release": "release",
     "replicas": "replicas",
     "responseMs": "response_ms",
+    "run": "run",
     "status": "status",
     "step": "step",
     "urls": "urls",

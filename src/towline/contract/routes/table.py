@@ -10,6 +10,7 @@ from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
 from towline.contract.routes.project_files import PROJECT_FILE_OPERATIONS
 from towline.contract.routes.projects import PROJECT_OPERATIONS
+from towline.contract.routes.runs import RUN_OPERATIONS
 from towline.contract.routes.second_factors import SECOND_FACTOR_OPERATIONS
 from towline.contract.routes.services import SERVICE_OPERATIONS
 from towline.contract.routes.sign_in import SIGN_IN_OPERATIONS
@@ -18,6 +19,7 @@ from towline.contract.routes.variables import VARIABLE_OPERATIONS
 OPERATIONS: Final = (
     *PROJECT_OPERATIONS,
     *SERVICE_OPERATIONS,
+    *RUN_OPERATIONS,
     *DEPLOYMENT_OPERATIONS,
     *GROUP_OPERATIONS,
     *VARIABLE_OPERATIONS,
