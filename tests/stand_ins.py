@@ -31,8 +31,10 @@ from towline.models.services import Service, Workload
 from towline.names import new_id
 from towline.orchestrators.memory.orchestrator import MemoryOrchestrator
 from towline.routing.memory import MemoryRouter
+from towline.sources.base import Source
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
+from towline.sources.platforms.source import PLATFORMS, PlatformSource
 from towline.sources.upload import UploadSource
 from towline.storage.dumps import LocalDumps
 from towline.storage.local import LocalStorage
@@ -70,10 +72,12 @@ def _platform(settings: Settings) -> Platform:
     storage, uploads_dir = LocalStorage(settings.artifacts_dir), settings.data_dir / "uploads"
     scratch = settings.data_dir / "tmp"
     streams = Streams(settings.redis_url)
-    sources = [
+    git = GitSource(storage.store_tree, scratch)
+    sources: list[Source] = [
         CustomSource(storage.store_tree, scratch),
         UploadSource(storage.store_tree, uploads_dir),
-        GitSource(storage.store_tree, scratch),
+        git,
+        *(PlatformSource(platform, git) for platform in PLATFORMS),
     ]
     return Platform(
         settings=settings,

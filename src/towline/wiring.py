@@ -31,6 +31,7 @@ from towline.routing.traefik.router import TraefikRouter
 from towline.sources.base import Source
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
+from towline.sources.platforms.source import PLATFORMS, PlatformSource
 from towline.sources.upload import UploadSource
 from towline.storage.base import Storage
 from towline.storage.dumps import LocalDumps
@@ -107,10 +108,12 @@ def _builder(settings: Settings) -> Builder:
 
 def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[str, Source]:
     scratch = settings.data_dir / "tmp"
+    git = GitSource(storage.store_tree, scratch, known_hosts=settings.data_dir / "keys" / "known_hosts")
     sources: list[Source] = [
         UploadSource(storage.store_tree, uploads_dir),
         CustomSource(storage.store_tree, scratch),
-        GitSource(storage.store_tree, scratch, known_hosts=settings.data_dir / "keys" / "known_hosts"),
+        git,
+        *(PlatformSource(platform, git) for platform in PLATFORMS),
     ]
     return {source.kind: source for source in sources}
 

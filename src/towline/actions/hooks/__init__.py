@@ -1,0 +1,1 @@
+"""Hooks: what repositories tell of pushes, verified, kept, and turned into deployments."""

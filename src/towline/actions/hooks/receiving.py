@@ -1,0 +1,89 @@
+"""Receiving: a webhook verified on its raw body, kept once, and answered before anything is done about it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from towline.actions.hooks.administration import open_secrets
+from towline.actions.platform import Platform
+from towline.errors import NotFound, Unauthenticated
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.hooks import Hook, HookDelivery
+from towline.names import new_id
+from towline.values import PullRequest, WebhookEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A delivery that is kept; `is_new` is false for one that came before."""
+
+    delivery_id: str
+    is_new: bool
+
+
+async def receive(
+    platform: Platform, *, source_type: str, hook_id: str, headers: Mapping[str, str], body: bytes
+) -> Received:
+    """Keep a webhook; NotFound for an unknown hook, Unauthenticated for a wrong signature, InvalidInput for no JSON."""
+    async with platform.database.transaction() as work:
+        query = select(Hook).where(Hook.id == hook_id, Hook.source_type == source_type)
+        hook = (await work.session.scalars(query)).one_or_none()
+    if hook is None:
+        raise NotFound("There is no such hook.", hint="Copy its address from `towline hooks list`.")
+    event = _verified(platform, hook, headers, body)
+    async with platform.database.transaction() as work:
+        received = await _keep(work, hook, event)
+        if received.is_new:
+            work.after_commit(lambda: platform.bell.ring("hooks"))
+    return received
+
+
+def _verified(platform: Platform, hook: Hook, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+    source = platform.sources.get(hook.source_type)
+    if source is None:
+        raise NotFound(f"The source {hook.source_type!r} of the hook is not installed here.")
+    for secret in open_secrets(platform, hook):
+        event = source.validate_webhook(headers, body, secret)
+        if event is not None:
+            return event
+    raise Unauthenticated(
+        "The webhook's signature is missing or wrong.", hint="Give the sender the hook's secret, or rotate it."
+    )
+
+
+async def _keep(work: Work, hook: Hook, event: WebhookEvent) -> Received:
+    delivery_id = new_id("dlv")
+    values: dict[str, Any] = {
+        "id": delivery_id,
+        "created_at": utc_now(),
+        "hook_id": hook.id,
+        "delivery_key": event.delivery_id,
+        "kind": event.kind,
+        "event": asdict(event),
+        "status": "queued",
+        "reason": "",
+        "attempts": 0,
+        "deployment_ids": [],
+    }
+    statement = insert(HookDelivery).values(values).on_conflict_do_nothing().returning(HookDelivery.id)
+    if await work.session.scalar(statement) is not None:
+        return Received(delivery_id, is_new=True)
+    query = select(HookDelivery.id).where(
+        HookDelivery.hook_id == hook.id, HookDelivery.delivery_key == event.delivery_id
+    )
+    return Received((await work.session.scalars(query)).one(), is_new=False)
+
+
+def to_event(stored: Mapping[str, Any]) -> WebhookEvent:
+    """The event of a delivery as it was read."""
+    fields: dict[str, Any] = dict(stored)
+    changed, request = fields["changed_paths"], fields["pull_request"]
+    fields |= {"changed_paths": None if changed is None else tuple(changed), "addresses": tuple(fields["addresses"])}
+    if request is not None:
+        labels: dict[str, Any] = {"labels": tuple(request["labels"])}
+        fields["pull_request"] = PullRequest(**{**request, **labels})
+    return WebhookEvent(**fields)

@@ -1,0 +1,120 @@
+"""Which services a pushed branch or tag is for, where it goes, and why nothing is done; no rows, no clock."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pathspec import GitIgnoreSpec
+
+from towline.values import WebhookEvent
+
+BRANCHES: Final = "refs/heads/"
+TAGS: Final = "refs/tags/"
+PRODUCTION: Final = "production"
+_SKIPS: Final = re.compile(
+    r"\[(skip ci|ci skip|no ci|skip towline|towline skip)\]|^skip-checks:\s*true$", re.IGNORECASE | re.MULTILINE
+)
+_SCP: Final = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^:]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A service that is built from the repository."""
+
+    service_id: str
+    name: str
+    branch: str
+    watch_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to deploy where; without services, `reason` says why nothing."""
+
+    environment: str = ""
+    service_ids: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def to_repository(address: str) -> str:
+    """`host/owner/name` in lower case, the same for every address of one repository; empty for what is none."""
+    if "://" in address:
+        parts = urlsplit(address)
+        host, path = parts.hostname or "", parts.path
+    elif match := _SCP.fullmatch(address):
+        host, path = match["host"], match["path"]
+    else:
+        return ""
+    path = path.strip("/").removesuffix(".git").strip("/")
+    return f"{host}/{path}".lower() if host and path else ""
+
+
+def repository_of(config: Mapping[str, Any]) -> str:
+    """The repository that a service's source names; empty when it is built from none."""
+    if config.get("url"):
+        return to_repository(str(config["url"]))
+    if config.get("repository") and config.get("host"):
+        return to_repository(f"https://{config['host']}/{config['repository']}")
+    return ""
+
+
+def decide(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: Iterable[Candidate]) -> Decision:
+    """What a push or tag deploys. Without rules each service's own branch goes to production."""
+    if reason := _why_not(event):
+        return Decision(reason=reason)
+    found = list(candidates)
+    if not found:
+        return Decision(reason="No service of the project is built from this repository.")
+    environment = environment_of(event.ref, rules)
+    if rules and not environment:
+        return Decision(reason=f"No rule matches {_short(event.ref)}.")
+    chosen = found if rules else [one for one in found if _is_own_branch(one, event)]
+    if not chosen:
+        return Decision(reason=f"No service is deployed from {_short(event.ref)}.")
+    watching = [one for one in chosen if _is_touched(one, event.changed_paths)]
+    if not watching:
+        return Decision(reason="Nothing was changed below the paths that are watched.")
+    return Decision(environment or PRODUCTION, tuple(one.service_id for one in watching))
+
+
+def environment_of(ref: str, rules: Sequence[Mapping[str, str]]) -> str:
+    """The environment of the first rule that matches; empty when none does."""
+    for rule in rules:
+        key, prefix = ("tag", TAGS) if rule.get("tag") else ("branch", BRANCHES)
+        if ref.startswith(prefix) and fnmatchcase(ref.removeprefix(prefix), rule.get(key, "")):
+            return rule["environment"]
+    return ""
+
+
+def _why_not(event: WebhookEvent) -> str:
+    if event.kind == "ping":
+        return "A ping: the connection works."
+    if event.kind == "ignored":
+        return event.reason
+    if event.kind == "branch_deleted":
+        return f"{_short(event.ref)} was deleted."
+    if event.kind == "pull_request":
+        return "Pull and merge requests deploy nothing by themselves."
+    if _SKIPS.search(event.message):
+        return "The commit asks to be skipped."
+    return ""
+
+
+def _is_own_branch(one: Candidate, event: WebhookEvent) -> bool:
+    if not event.ref:  # Towline's own webhook with an empty body: deploy what is configured
+        return True
+    return event.kind == "push" and event.ref == BRANCHES + (one.branch or event.default_branch)
+
+
+def _is_touched(one: Candidate, changed: Sequence[str] | None) -> bool:
+    """Whether a watched path changed; yes when not all changes are known."""
+    if not one.watch_paths or changed is None:
+        return True
+    return any(GitIgnoreSpec.from_lines(one.watch_paths).match_files(changed))
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix(BRANCHES).removeprefix(TAGS)[:200] or "this"

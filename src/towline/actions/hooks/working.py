@@ -1,0 +1,155 @@
+"""Working through deliveries, oldest first: each becomes one deployment or one group, or says why not."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Select, or_, select
+
+from towline.actions.access import Caller
+from towline.actions.deploying import Wanted, deploy, get_place
+from towline.actions.environments import get_environment
+from towline.actions.events import emit
+from towline.actions.groups.requests import request_group
+from towline.actions.hooks.receiving import to_event
+from towline.actions.hooks.rules import Candidate, Decision, decide, repository_of
+from towline.actions.platform import Platform
+from towline.errors import Conflict, NotFound, TowlineError
+from towline.infra.database import Work
+from towline.models.base import utc_now
+from towline.models.deployments import Deployment
+from towline.models.hooks import Hook, HookDelivery
+from towline.models.projects import Project
+from towline.models.services import Service
+from towline.names import new_id
+from towline.values import Trigger
+
+_MOST_ATTEMPTS: Final = 5
+_RETRY: Final = timedelta(seconds=5)
+_AT_ONCE: Final = 100
+_PUSHER: Final = Caller(user_id="hook")
+"""Who pushes is known to the platform only; unlike Towline itself it may not fetch from this machine."""
+
+_log = logging.getLogger(__name__)
+
+
+async def work_through(platform: Platform) -> None:
+    """Turn every waiting delivery into what it asks for; one that fails is tried again, then kept as failed."""
+    for delivery_id in await _list_waiting(platform):
+        try:
+            await _work_on(platform, delivery_id)
+        except TowlineError as error:
+            await _note_failure(platform, delivery_id, error)
+
+
+async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -> HookDelivery:
+    """Do what a delivery asked for once more, as a delivery of its own; NotFound when the hook has none such."""
+    query = select(HookDelivery).where(HookDelivery.hook_id == hook.id, HookDelivery.id == delivery_id)
+    old = (await work.session.scalars(query)).one_or_none()
+    if old is None:
+        raise NotFound("The hook has no such delivery.")
+    if old.status == "queued":
+        raise Conflict("The delivery waits to be worked on already.")
+    again = HookDelivery(
+        id=new_id("dlv"),
+        created_at=utc_now(),
+        hook_id=hook.id,
+        kind=old.kind,
+        event=old.event,
+        replay_of=old.id,
+        delivery_key="",
+        status="queued",
+        reason="",
+        attempts=0,
+        deployment_ids=[],
+    )
+    again.delivery_key = again.id
+    work.session.add(again)
+    await work.session.flush()
+    work.after_commit(lambda: platform.bell.ring("hooks"))
+    return again
+
+
+async def _list_waiting(platform: Platform) -> Sequence[str]:
+    is_due = or_(HookDelivery.not_before.is_(None), HookDelivery.not_before <= utc_now())
+    query = select(HookDelivery.id).where(HookDelivery.status == "queued", is_due)
+    async with platform.database.transaction() as work:
+        return (await work.session.scalars(query.order_by(HookDelivery.created_at).limit(_AT_ONCE))).all()
+
+
+async def _work_on(platform: Platform, delivery_id: str) -> None:
+    async with platform.database.transaction() as work:
+        row = (await work.session.execute(_select(delivery_id).with_for_update(of=HookDelivery))).first()
+        if row is None:
+            return
+        delivery, hook, project = row
+        event = to_event(delivery.event)
+        decision = decide(event, hook.rules, await _list_candidates(work, hook))
+        if decision.service_ids:
+            await _deploy(platform, work, delivery, project, decision)
+        delivery.status = "done" if decision.service_ids else "ignored"
+        delivery.reason = decision.reason
+        delivery.processed_at = utc_now()
+        emit(platform, work, "hook.delivered", project_id=project.id, data={"message": decision.reason})
+
+
+def _select(delivery_id: str) -> Select[HookDelivery, Hook, Project]:
+    return (
+        select(HookDelivery, Hook, Project)
+        .join(Hook, Hook.id == HookDelivery.hook_id)
+        .join(Project, Project.id == Hook.project_id)
+        .where(HookDelivery.id == delivery_id, HookDelivery.status == "queued", Project.deleted_at.is_(None))
+    )
+
+
+async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, project: Project, decision: Decision) -> None:
+    """One service is deployed by itself, several as a group that switches together."""
+    event = to_event(delivery.event)
+    wanted = Wanted(ref=event.revision)
+    environment = await get_environment(work, project.id, decision.environment)
+    if len(decision.service_ids) == 1:
+        service = await work.session.get_one(Service, decision.service_ids[0])
+        place = await get_place(work, project=project, service=service, environment=environment.name)
+        deployment = await deploy(platform, work, place, wanted=wanted, caller=_PUSHER, trigger=Trigger.PUSH)
+        delivery.deployment_ids = [deployment.id]
+        return
+    group = await request_group(
+        platform,
+        work,
+        project=project,
+        environment=environment,
+        wanted=dict.fromkeys(decision.service_ids, wanted),
+        caller=_PUSHER,
+        trigger=Trigger.PUSH,
+    )
+    delivery.group_id = group.id
+    members = await work.session.scalars(select(Deployment.id).where(Deployment.group_id == group.id))
+    delivery.deployment_ids = list(members)
+
+
+async def _list_candidates(work: Work, hook: Hook) -> list[Candidate]:
+    query = select(Service).where(Service.project_id == hook.project_id, Service.deleted_at.is_(None))
+    return [
+        Candidate(
+            service.id,
+            service.name,
+            branch=str(service.source_config.get("branch") or ""),
+            watch_paths=tuple(service.build.get("watch_paths") or ()),
+        )
+        for service in await work.session.scalars(query.order_by(Service.name))
+        if repository_of(service.source_config) == hook.repository
+    ]
+
+
+async def _note_failure(platform: Platform, delivery_id: str, error: TowlineError) -> None:
+    _log.warning("Delivery %s could not be worked on: %s", delivery_id, error)
+    async with platform.database.transaction() as work:
+        delivery = await work.session.get(HookDelivery, delivery_id, with_for_update=True)
+        if delivery is None or delivery.status != "queued":
+            return
+        delivery.attempts += 1
+        delivery.reason = error.message
+        delivery.not_before = utc_now() + _RETRY * delivery.attempts
+        if not error.retryable or delivery.attempts >= _MOST_ATTEMPTS:
+            delivery.status, delivery.processed_at = "failed", utc_now()

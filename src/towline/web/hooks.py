@@ -1,0 +1,182 @@
+"""HTTP: hooks, what they were told, and the door that webhooks come through."""
+
+from typing import Any, Final, cast
+
+from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from towline.actions.hooks.administration import (
+    NewHook,
+    create_hook,
+    get_hook,
+    list_deliveries,
+    list_hooks,
+    rotate_secret,
+)
+from towline.actions.hooks.receiving import receive
+from towline.actions.hooks.working import replay
+from towline.actions.installation import platform_url
+from towline.actions.platform import Platform
+from towline.contract.base import PageQuery
+from towline.contract.hooks import (
+    Hook,
+    HookCreate,
+    HookDelivery,
+    HookDeliveryList,
+    HookList,
+    HookRule,
+    HookSource,
+    HookUpdate,
+)
+from towline.contract.hooks import NewHook as NewHookModel
+from towline.errors import TooLarge, TowlineError
+from towline.models.hooks import Hook as HookRow
+from towline.models.hooks import HookDelivery as DeliveryRow
+from towline.web.cursors import decode_cursor, decode_time, encode_cursor
+from towline.web.deps import Call, get_platform
+from towline.web.operations import OperationRouter
+from towline.web.problems import problem_response, unexpected_response
+
+MAX_WEBHOOK_BYTES: Final = 5 * 1024 * 1024
+operations = OperationRouter()
+
+
+async def take_webhook(request: Request) -> Response:
+    """Keep a webhook and answer at once; what it asks for happens afterwards."""
+    try:
+        body = await _read(request)
+        received = await receive(
+            get_platform(request),
+            source_type=str(request.path_params["source"]),
+            hook_id=str(request.path_params["hook"]),
+            headers=dict(request.headers),
+            body=body,
+        )
+    except TowlineError as error:
+        return problem_response(error)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception as error:
+        return unexpected_response(request, error)
+    return JSONResponse({"delivery": received.delivery_id, "is_new": received.is_new}, 202)
+
+
+router = APIRouter()
+router.routes.append(Route("/hooks/{source}/{hook}", take_webhook, methods=["POST"], name="hooks.take"))
+
+
+@operations.operation("hooks.list")
+async def list_(call: Call) -> HookList:
+    """Hooks of a project."""
+    rows = await list_hooks(call.session, call.project.id)
+    return HookList(items=[Hook(**_facts(call.platform, row)) for row in rows])
+
+
+@operations.operation("hooks.create")
+async def create(call: Call, body: HookCreate) -> NewHookModel:
+    """Connect a repository."""
+    made = await create_hook(
+        call.platform,
+        call.work,
+        call.project,
+        source_type=body.source,
+        address=body.repository,
+        rules=_rules(body.rules),
+    )
+    call.note(made.hook.id, repository=made.hook.repository)
+    return _with_secret(call.platform, made)
+
+
+@operations.operation("hooks.update")
+async def update(call: Call, body: HookUpdate) -> Hook:
+    """Change the rules."""
+    hook = await get_hook(call.session, call.project.id, call.path["hook"])
+    hook.rules = [*_rules(body.rules)]
+    call.note(hook.id, repository=hook.repository)
+    return Hook(**_facts(call.platform, hook))
+
+
+@operations.operation("hooks.rotate")
+async def rotate(call: Call) -> NewHookModel:
+    """A new secret."""
+    made = rotate_secret(call.platform, await get_hook(call.session, call.project.id, call.path["hook"]))
+    call.note(made.hook.id, repository=made.hook.repository)
+    return _with_secret(call.platform, made)
+
+
+@operations.operation("hooks.delete")
+async def delete(call: Call) -> None:
+    """Disconnect a repository."""
+    hook = await get_hook(call.session, call.project.id, call.path["hook"])
+    call.note(hook.id, repository=hook.repository)
+    await call.session.delete(hook)
+
+
+@operations.operation("hooks.listDeliveries")
+async def deliveries(call: Call, query: PageQuery) -> HookDeliveryList:
+    """What a hook was told."""
+    hook = await get_hook(call.session, call.project.id, call.path["hook"])
+    key = decode_cursor(query.cursor, str, str)
+    after = None if key is None else (decode_time(key[0]), str(key[1]))
+    rows = await list_deliveries(call.session, hook, limit=query.limit + 1, after=after)
+    shown = rows[: query.limit]
+    last = shown[-1] if len(rows) > query.limit else None
+    return HookDeliveryList(
+        items=[_delivery(row) for row in shown],
+        next_cursor=None if last is None else encode_cursor(last.created_at, last.id),
+    )
+
+
+@operations.operation("hooks.replay")
+async def replay_(call: Call) -> HookDelivery:
+    """Once more."""
+    hook = await get_hook(call.session, call.project.id, call.path["hook"])
+    again = await replay(call.platform, call.work, hook, call.path["delivery"])
+    call.note(again.id, replay_of=again.replay_of)
+    return _delivery(again)
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_WEBHOOK_BYTES:
+            raise TooLarge(f"The webhook is larger than {MAX_WEBHOOK_BYTES} bytes.")
+    return bytes(body)
+
+
+def _rules(rules: list[HookRule]) -> list[dict[str, str]]:
+    return [rule.model_dump(exclude_none=True) for rule in rules]
+
+
+def _with_secret(platform: Platform, made: NewHook) -> NewHookModel:
+    return NewHookModel(**_facts(platform, made.hook), secret=made.secret)
+
+
+def _facts(platform: Platform, hook: HookRow) -> dict[str, Any]:
+    return {
+        "id": hook.id,
+        "source": cast("HookSource", hook.source_type),
+        "repository": hook.repository,
+        "url": f"{platform_url(platform)}/hooks/{hook.source_type}/{hook.id}",
+        "rules": [HookRule.model_validate(rule) for rule in hook.rules],
+        "created_at": hook.created_at,
+    }
+
+
+def _delivery(row: DeliveryRow) -> HookDelivery:
+    return HookDelivery(
+        id=row.id,
+        kind=row.kind,
+        ref=row.event.get("ref", ""),
+        revision=row.event.get("revision", ""),
+        sender=row.event.get("sender", ""),
+        status=cast("Any", row.status),
+        reason=row.reason,
+        deployments=list(row.deployment_ids),
+        group=row.group_id,
+        replay_of=row.replay_of,
+        created_at=row.created_at,
+    )
