@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from towline.errors import Conflict
+from towline.errors import Conflict, Forbidden, InvalidInput
+from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout
 from towline.supervise.logs import bound_log, read_tail
 
@@ -40,3 +41,11 @@ def test_an_overlong_log_is_cut_while_its_writer_goes_on(tmp_path: Path) -> None
         writer.flush()
     assert read_tail(log) == ["new"]
     assert (tmp_path / "part.log.1").read_text() == "old\n" * 100
+
+
+def test_a_file_is_refused_as_a_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match="cannot be made: Not a directory"):
+        Layout(tmp_path / "file").prepare()
+    with pytest.raises(Forbidden, match="cannot be read: Not a directory"):
+        get_installation(Layout(tmp_path / "file"))

@@ -10,7 +10,7 @@ from towline.supervise.docker_engine import daemon_arguments
 from towline.supervise.installation import Installation, Ports
 from towline.supervise.layout import Layout
 from towline.supervise.platform_parts import prepare_traefik
-from towline.supervise.systemd import unit_text
+from towline.supervise.systemd import is_unit_of, unit_text
 from towline.supervise.up import shell_setup
 
 
@@ -66,3 +66,10 @@ def test_traefik_is_adopted_by_whoever_starts_towline_from_another_shell(
     assert prepare_traefik(layout, installation, settings={}).fingerprint == before
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     assert prepare_traefik(layout, installation, settings={}).fingerprint != before
+
+
+def test_down_and_uninstall_take_no_unit_that_runs_another_data_folder() -> None:
+    text = unit_text(["/opt/towline/bin/python", "-m", "towline", "internal", "supervise", "--data", "/srv/my data"])
+    assert is_unit_of(text, Path("/srv/my data"))
+    assert not is_unit_of(text, Path("/srv/my"))
+    assert not is_unit_of(text, Path("/tmp/srv/my data"))

@@ -169,7 +169,9 @@ def follow_group(session: Session, row: Group, *, detach: bool) -> None:
         return
     try:
         with Spinner(is_shown=not output.is_json) as spinner:
-            ended = session.client.groups.wait(row.project, row.id, on_change=_narrator(spinner))
+            ended = session.client.groups.wait(
+                row.project, row.id, on_change=None if output.is_json else _narrator(spinner)
+            )
     except KeyboardInterrupt:
         output.say(f"\nGroup {row.number} goes on; `towline group cancel {row.id}` stops it.")
         raise

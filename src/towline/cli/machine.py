@@ -1,5 +1,6 @@
-"""`towline up | down | doctor`: Towline on this machine."""
+"""`towline up | down | uninstall | doctor`: Towline on this machine."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +9,21 @@ import typer
 
 from towline.cli.options import AsJson
 from towline.cli.output import Output
-from towline.errors import Unavailable
+from towline.errors import InvalidInput, Unavailable
 from towline.supervise.doctor import Finding, Verdict
 from towline.supervise.doctor import doctor as examine
 from towline.supervise.down import down as stop_towline
-from towline.supervise.options import UpOptions
+from towline.supervise.options import UpOptions, layout_of
+from towline.supervise.uninstall import find_name
+from towline.supervise.uninstall import uninstall as remove_towline
 from towline.supervise.up import up as bring_up
 
 _Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Data folder; else /var/lib/towline for root, or the user's own."),
+    # What cannot be read is told of in our own words.
+    typer.Option(
+        "--data", metavar="DIR", readable=False, help="Data folder; else /var/lib/towline for root, or the user's own."
+    ),
 ]
 _MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "error"}
 
@@ -63,6 +69,28 @@ def down(
     if as_json:
         Output(is_json=True).document({"stopped": code == 0, "apps": also_apps})
     raise typer.Exit(code)
+
+
+def uninstall(
+    *,
+    data: _Data = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="HOST", help="Do not ask: the host of its dashboard, to show that you mean it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove Towline, all apps and all data from this machine for good; Docker and this program stay."""
+    layout = layout_of(data)
+    wanted = find_name(layout)
+    if name is None:
+        question = f"This removes all apps, their volumes and {layout.root} for good."
+        if not sys.stdin.isatty():
+            raise InvalidInput(f"{question} This needs an answer.", hint=f"Pass --name {wanted}.", field="name")
+        name = str(typer.prompt(f"{question}\nType {wanted} to remove them", err=True))
+    remove_towline(layout, name=name)
+    if as_json:
+        Output(is_json=True).document({"removed": True, "data": str(layout.root)})
 
 
 def doctor(*, data: _Data = None, as_json: AsJson = False) -> None:

@@ -29,7 +29,7 @@ def down(data: Path | None = None, *, also_apps: bool = False) -> int:
 
 def stop_towline(layout: Layout) -> bool:
     """End the supervisor and with it everything it runs, also what a killed one left; whether anything ran."""
-    has_unit = stop_unit()
+    has_unit = stop_unit(layout.root)
     supervisor = find_supervisor(layout)
     if supervisor is not None:
         end_supervisor(supervisor)

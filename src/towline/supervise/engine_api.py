@@ -46,6 +46,37 @@ class Engine:
         found: Any = self._ask("GET", f"/containers/json?{urlencode({'filters': filters})}", timeout=30)
         return [str(container["Id"]) for container in found]
 
+    def remove_containers(self, installation_id: str) -> int:
+        """Remove every container of an installation, running or not; how many there were."""
+        return self._remove("/containers/json?all=1&", "/containers/{}?force=1&v=1", installation_id)
+
+    def remove_networks(self, installation_id: str) -> int:
+        """Remove every network of an installation; how many there were."""
+        return self._remove("/networks?", "/networks/{}", installation_id)
+
+    def remove_volumes(self, installation_id: str) -> int:
+        """Remove every volume of an installation with what is in it; how many there were."""
+        return self._remove("/volumes?", "/volumes/{}?force=1", installation_id)
+
+    def remove_images(self, installation_id: str) -> int:
+        """Remove every image an installation built or named, but not the names others gave it; how many there were."""
+        rows: Any = self._ask("GET", "/images/json", timeout=60)
+        own = f"towline-{installation_id}/"
+        names = {name for row in rows for name in row["RepoTags"] or () if name.startswith(own)}
+        names |= {row["Id"] for row in rows if _is_nameless(row) and _owner(row) == installation_id}
+        for name in sorted(names):
+            self._ask("DELETE", f"/images/{quote(name)}?force=1", timeout=60, accepted=(200, 404, 409))
+        return len(names)
+
+    def _remove(self, listing: str, one: str, installation_id: str) -> int:
+        filters = urlencode({"filters": json.dumps({"label": [f"{_INSTANCE_OF}={installation_id}"]})})
+        found: Any = self._ask("GET", f"{listing}{filters}", timeout=60)
+        rows: list[dict[str, str]] = (found["Volumes"] or []) if "Volumes" in found else found
+        for row in rows:
+            path = one.format(quote(row.get("Id") or row["Name"]))
+            self._ask("DELETE", path, timeout=60, accepted=(200, 204, 404))
+        return len(rows)
+
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
         """Stop a container; done when it has stopped already or is gone."""
         path = f"/containers/{quote(container_id)}/stop?t={grace_seconds}"
@@ -70,6 +101,15 @@ class Engine:
             text = body.decode(errors="replace").strip()[:300]
             raise OrchestratorUnavailable(f"Docker answered {answer.status} to {method} {path}: {text}")
         return json.loads(body) if body.strip() else {}
+
+
+def _is_nameless(image: Mapping[str, Any]) -> bool:
+    return not [name for name in image["RepoTags"] or () if name != "<none>:<none>"]
+
+
+def _owner(image: Mapping[str, Any]) -> str:
+    labels: Mapping[str, str] = image["Labels"] or {}
+    return labels.get(_INSTANCE_OF, "")
 
 
 def find_engine_host() -> str:

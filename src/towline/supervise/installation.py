@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from towline import __version__
-from towline.errors import Conflict, InvalidInput, NotFound
+from towline.errors import Conflict, Forbidden, InvalidInput, NotFound
 from towline.names import has_authority
 from towline.supervise.layout import Layout
 from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
@@ -96,6 +96,11 @@ def get_installation(layout: Layout) -> Installation:
         raise NotFound(
             f"There is no Towline in {layout.root}.",
             hint="Start one with `towline up`, or name its folder with --data.",
+        ) from error
+    except (PermissionError, NotADirectoryError) as error:
+        raise Forbidden(
+            f"{layout.state_file} cannot be read: {error.strerror}.",
+            hint="Run this as the user who ran `towline up`, or name another folder with --data.",
         ) from error
     except (ValueError, TypeError, KeyError) as error:
         raise Conflict(

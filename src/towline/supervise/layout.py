@@ -93,8 +93,8 @@ class Layout:
 
     def prepare(self) -> None:
         """Make the folders with their modes; Conflict when the data folder holds something else already."""
-        self._refuse_foreign_folder()
         try:
+            self._refuse_foreign_folder()
             for folder in (self.root, self.run, self.sockets, self.programs):
                 _make_folder(folder, _OUTSIDE)
             for folder in (self.logs, self.keys, self.artifacts, self.traefik, self.traefik / "routes"):

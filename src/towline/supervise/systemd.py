@@ -49,12 +49,25 @@ def start_unit(arguments: Sequence[str]) -> None:
     _systemctl("restart", UNIT)
 
 
-def stop_unit() -> bool:
-    """Stop the unit when there is one, so that systemd does not start the supervisor again; whether there was one."""
-    if not has_systemd() or not _UNIT_FILE.exists():
+def is_unit_of(text: str, root: Path) -> bool:
+    """Whether the unit runs the Towline of this data folder, and not another one of the machine."""
+    ending = f" --data {_quoted(str(root))}"
+    return any(line.startswith("ExecStart=") and line.endswith(ending) for line in text.splitlines())
+
+
+def stop_unit(root: Path) -> bool:
+    """Stop the data folder's unit, so that systemd does not start the supervisor again; whether there was one."""
+    if not has_systemd() or not _UNIT_FILE.exists() or not is_unit_of(_UNIT_FILE.read_text(), root):
         return False
     _systemctl("stop", UNIT)
     return True
+
+
+def remove_unit() -> None:
+    """Take the unit, which `stop_unit` has stopped, away for good."""
+    _systemctl("disable", UNIT)
+    _UNIT_FILE.unlink(missing_ok=True)
+    _systemctl("daemon-reload")
 
 
 def _systemctl(*words: str) -> None:
