@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from sqlalchemy import func, select
+from tests.web.browser import Browser
 from tests.web.door import Door, Person
 
 from towline.actions.audit_chain import chain_all
+from towline.actions.sessions import open_session
 from towline.models.history import AuditEntry
 from towline.web.refusals import RefusalLimit
 
@@ -141,3 +143,20 @@ async def test_the_log_says_whether_it_is_as_it_was_written(door: Door) -> None:
     for path in ("/audit/verify", "/audit/head"):
         assert (await ann.call("GET", path)).status_code == 403
     assert [entry["hash"] for entry in await _entries(ann)][1] == kept["hash"]
+
+
+async def test_signing_out_on_the_page_is_told_like_signing_out_by_the_api(door: Door) -> None:
+    ann = await door.add_person()
+    async with door.platform.database.transaction() as work:
+        made = await open_session(
+            door.platform, work, user_id=ann.user_id, method="password", device="test", address="203.0.113.9"
+        )
+    browser = Browser(door.app)
+    browser.http.cookies.set("towline_session", made.value)
+    for _ in range(2):
+        assert (await browser.send("/sign-out", {})).status_code == 303
+    async with door.platform.database.transaction() as work:
+        told = (await work.session.scalars(select(AuditEntry).where(AuditEntry.action == "sessions.end"))).all()
+    assert [(entry.actor_id, entry.object_id, entry.address) for entry in told] == [
+        (ann.user_id, made.session.id, "203.0.113.9")
+    ]

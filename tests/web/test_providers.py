@@ -89,6 +89,12 @@ async def test_a_provider_keeps_its_issuer_once_users_are_known_by_it(door: Door
     assert kept["title"] == "OpenID Connect"
 
 
+async def test_nobody_makes_towline_ask_a_provider_without_end(door: Door) -> None:
+    url = f"http://{door.platform.settings.effective_platform_host}/sign-in/with/company"
+    found = {(await door.http.get(url)).status_code for _ in range(60)}
+    assert (found, (await door.http.get(url)).status_code) == ({404}, 429)
+
+
 async def test_a_browser_begins_at_the_host_that_it_will_come_back_to(door: Door) -> None:
     answer = await door.http.get("/sign-in/with/company?next=/device")
     assert answer.status_code == 303

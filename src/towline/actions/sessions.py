@@ -9,6 +9,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from towline.actions.access import Caller
+from towline.actions.audit import record
 from towline.actions.credentials import SESSION_PREFIX, announce_ending
 from towline.actions.platform import Platform
 from towline.errors import NotFound
@@ -87,11 +89,15 @@ async def end_session(platform: Platform, work: Work, *, user_id: str, session_i
     return session
 
 
-async def end_session_of_value(platform: Platform, work: Work, value: str) -> None:
-    """End the session with this value, if there is one."""
-    ended = update(Session).where(Session.token_hash == hash_token(value), Session.revoked_at.is_(None))
-    await work.session.execute(ended.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
-    announce_ending(platform, work)
+async def end_session_of_value(platform: Platform, work: Work, value: str, *, address: str) -> None:
+    """End the session with this value, if there is one; noted in the audit log."""
+    query = update(Session).where(Session.token_hash == hash_token(value), Session.revoked_at.is_(None))
+    query = query.values(revoked_at=utc_now()).returning(Session.id, Session.user_id)
+    ended = (await work.session.execute(query.execution_options(synchronize_session=False))).one_or_none()
+    if ended is not None:
+        caller = Caller(ended.user_id, session_id=ended.id, address=address)
+        record(work, caller, "sessions.end", object_id=ended.id)
+        announce_ending(platform, work)
 
 
 async def end_sessions(platform: Platform, work: Work, *, user_id: str, except_id: str = "") -> int:

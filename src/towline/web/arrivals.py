@@ -77,6 +77,8 @@ async def start_sign_in(request: Request) -> Response:
     home = platform_url(platform)
     if request.url.hostname != urlsplit(home).hostname:
         return redirect(f"{home}/sign-in/with/{quote(name)}" + (f"?next={quote(next_path)}" if next_path else ""))
+    source = network_of(client_address(request))
+    await count_start(platform, "going to a provider", source=source, most=_MOST_ARRIVALS)
     url, secret = await depart_from(request, name, next_path=next_path)
     response = redirect(url)
     set_cookie(request, response, COOKIE, secret, valid_for=VALID_FOR)

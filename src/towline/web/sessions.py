@@ -139,7 +139,7 @@ async def end_previous_session(request: Request) -> None:
     if value := read_session_cookie(request):
         platform = get_platform(request)
         async with platform.database.transaction() as work:
-            await end_session_of_value(platform, work, value)
+            await end_session_of_value(platform, work, value, address=client_address(request))
 
 
 def device_of(request: Request) -> str:
