@@ -44,6 +44,12 @@ class Servers:
         place = ["-h", sockets, "-U", role, "-d", database]
         subprocess.run([_psql(), "-X", "-q", "-o", os.devnull, *place, "-c", statement], check=True, timeout=60)
 
+    def create(self, database: str) -> str:
+        """The URL of another migrated database, made anew."""
+        self.sql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)", role="towline_admin")
+        self.sql(f"CREATE DATABASE {database} TEMPLATE {_TEMPLATE}")
+        return self.url_of(database)
+
     def url_of(self, database: str) -> str:
         """URL of another database of the same server."""
         return self.database_url.replace(f"/{_TEMPLATE}?", f"/{database}?")
@@ -102,7 +108,7 @@ def migrated_servers(servers: Servers) -> Servers:
 @pytest.fixture(scope="session")
 def database_name(migrated_servers: Servers) -> str:
     """A migrated database for the tests of this process, one after the other."""
-    migrated_servers.sql(f"CREATE DATABASE {_SHARED} TEMPLATE {_TEMPLATE}")
+    migrated_servers.create(_SHARED)
     return _SHARED
 
 
@@ -116,6 +122,11 @@ def postgres_url(migrated_servers: Servers, database_name: str) -> str:
 @pytest.fixture
 def redis_url(servers: Servers) -> str:
     """URL of an empty Valkey."""
+    return empty_redis(servers)
+
+
+def empty_redis(servers: Servers) -> str:
+    """Empty the session's Valkey; its URL."""
     _redis_command(servers.redis_url, b"FLUSHALL\r\n")
     return servers.redis_url
 
