@@ -66,6 +66,9 @@ async def test_a_limited_key_gives_and_takes_no_more_than_it_holds(door: Door) -
     assert await _role(manages, shop, viewer, "viewer") == 200
     assert (await manages.call("DELETE", f"/projects/{shop}/members/{admin.user_id}")).status_code == 403
     assert (await looks.call("DELETE", f"/projects/{shop}/membership")).status_code == 403
+    renames = await door.add_key(owner.user_id, scopes=["manage_project", "view_projects"])
+    handed = await renames.call("POST", f"/projects/{shop}/transfer", json={"user": admin.user_id})
+    assert handed.status_code == 403
 
 
 async def test_only_people_one_knows_become_members_at_once(door: Door) -> None:

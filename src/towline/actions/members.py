@@ -121,13 +121,17 @@ async def leave_project(platform: Platform, work: Work, caller: Caller, project:
 
 
 async def transfer_project(platform: Platform, work: Work, caller: Caller, project: Project, *, user_id: str) -> Member:
-    """Hand a project over to another member, who becomes its owner; who hands it over stays as an admin."""
+    """Hand a project over to another member, who becomes its owner; who hands it over stays as an admin.
+
+    Forbidden for a limited key: an owner may do more than it.
+    """
     await lock_project(work.session, project.id)
+    own = await find_role(work.session, project.id, caller.user_id)
+    check_grant(caller, Role.OWNER.value, role=own)
     receiver = await get_member(work.session, project.id, user_id)
     if receiver.user.disabled_at is not None:
         raise Conflict(f"{receiver.user.email} is disabled.", hint="Hand the project over to somebody else.")
-    is_owner = await find_role(work.session, project.id, caller.user_id) == Role.OWNER.value
-    giver_id = caller.user_id if is_owner else project.owner_id
+    giver_id = caller.user_id if own == Role.OWNER.value else project.owner_id
     if giver_id == user_id:
         raise Conflict(f"{receiver.user.email} owns the project already.", hint="Name another member.")
     await change_role_of(platform, work, project.id, giver_id, role=Role.ADMIN.value)
