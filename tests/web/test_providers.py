@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from sqlalchemy import select
-from tests.web.door import Door
+from tests.web.door import Door, Person
 
+from towline.actions.sessions import open_session
+from towline.models.accounts import User
 from towline.models.base import utc_now
 from towline.models.identities import Identity, IdentityProvider
 from towline.names import new_id
@@ -87,6 +89,40 @@ async def test_a_provider_keeps_its_issuer_once_users_are_known_by_it(door: Door
     assert (await root.call("PATCH", "/identity-providers/company", json=elsewhere)).status_code == 409
     kept = await root.patch("/identity-providers/company", {"issuer": "https://sso.example.org/"})
     assert kept["title"] == "OpenID Connect"
+
+
+async def test_sessions_by_a_provider_end_when_it_is_turned_off_or_unlinked(door: Door) -> None:
+    root, ann = await door.add_person(is_administrator=True), await door.add_person()
+    made = await root.post("/identity-providers", BODY)
+    identity = Identity(
+        id=new_id("idn"), provider_id=made["id"], user_id=ann.user_id, subject="1", email="a@example.com"
+    )
+    methods = ("password", "provider:company", "provider:company+totp", "provider:company2")
+    async with door.platform.database.transaction() as work:
+        identity.created_at = utc_now()
+        work.session.add(identity)
+        user = await work.session.get_one(User, ann.user_id)
+        user.password_hash = "set"
+
+    async def opened() -> list[Person]:
+        async with door.platform.database.transaction() as work:
+            made = [
+                await open_session(door.platform, work, user_id=ann.user_id, method=method, device="", address="")
+                for method in methods
+            ]
+        return [Person(door.http, ann.user_id, one.value) for one in made]
+
+    async def found(people: list[Person]) -> list[int]:
+        return [(await person.call("GET", "/account")).status_code for person in people]
+
+    people = await opened()
+    await people[1].delete(f"/account/identities/{identity.id}")
+    assert await found(people) == [200, 200, 401, 200]
+    people = await opened()
+    await root.patch("/identity-providers/company", {"title": "Company"})
+    assert await found(people) == [200, 200, 200, 200]
+    await root.patch("/identity-providers/company", {"is_enabled": False})
+    assert await found(people) == [200, 401, 401, 200]
 
 
 async def test_nobody_makes_towline_ask_a_provider_without_end(door: Door) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.access import Caller
@@ -19,6 +19,9 @@ from towline.infra.secrets import hash_token
 from towline.models.base import utc_now
 from towline.models.sessions import Session
 from towline.names import new_id
+
+PROVIDER_METHOD: Final = "provider:"
+"""What the method of a sign-in by way of a provider begins with, before the provider's name."""
 
 _BYTES: Final = 32
 _LONGEST_DEVICE: Final = 200
@@ -111,6 +114,19 @@ async def end_sessions(platform: Platform, work: Work, *, user_id: str, except_i
     )
     announce_ending(platform, work)
     return len(ended.all())
+
+
+async def end_provider_sessions(
+    platform: Platform, work: Work, provider: str, *, user_id: str | None = None, except_id: str = ""
+) -> None:
+    """End the sessions that were opened by way of a provider (by name), of one user or (None) of everybody."""
+    method = f"{PROVIDER_METHOD}{provider}"
+    is_by_it = or_(Session.method == method, Session.method.startswith(f"{method}+", autoescape=True))
+    query = update(Session).where(is_by_it, Session.id != except_id, Session.revoked_at.is_(None))
+    if user_id is not None:
+        query = query.where(Session.user_id == user_id)
+    await work.session.execute(query.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
+    announce_ending(platform, work)
 
 
 async def forget_old_sessions(work: Work, *, now: datetime) -> None:

@@ -20,6 +20,7 @@ from towline.actions.identities.linking import find_or_add_user, offer_link
 from towline.actions.installation import platform_url
 from towline.actions.limits import network_of
 from towline.actions.pacing import count_start
+from towline.actions.sessions import PROVIDER_METHOD
 from towline.actions.sign_in import complete_first_factor
 from towline.errors import Forbidden, TowlineError, Unauthenticated
 from towline.web.addresses import client_address
@@ -127,7 +128,7 @@ async def _sign_in(request: Request, arrival: Arrival) -> Response:
     platform, address = get_platform(request), client_address(request)
     async with platform.database.transaction() as work:
         user = await find_or_add_user(platform, work, arrival, address=address)
-        method = f"provider:{arrival.provider.name}"
+        method = f"{PROVIDER_METHOD}{arrival.provider.name}"
         outcome = await complete_first_factor(
             platform, work, user, method=method, device=device_of(request), address=address
         )

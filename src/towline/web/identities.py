@@ -9,10 +9,13 @@ from starlette.routing import Route
 
 from towline.actions.audit import record
 from towline.actions.credentials import Credential, check_recent_proof
-from towline.actions.identities.administration import list_providers
+from towline.actions.identities.administration import get_provider, list_providers
 from towline.actions.identities.linking import confirm_link, list_identities, unlink
+from towline.actions.platform import Platform
+from towline.actions.sessions import end_provider_sessions
 from towline.contract.identities import Identity, IdentityList
 from towline.errors import Unauthenticated
+from towline.infra.database import Work
 from towline.models.accounts import User
 from towline.models.identities import Identity as IdentityRow
 from towline.models.identities import IdentityProvider
@@ -48,8 +51,7 @@ async def list_(call: Call) -> IdentityList:
 @router.operation("identities.delete")
 async def delete(call: Call) -> None:
     """Unlink an identity."""
-    check_recent_proof(call.credential)
-    identity = await unlink(call.work, call.caller.user_id, call.path["identity"])
+    identity = await _remove(call.platform, call.work, call.credential, call.path["identity"])
     call.note(identity.id, email=identity.email)
 
 
@@ -87,10 +89,20 @@ async def _confirm(request: Request, person: Credential, ticket: str) -> None:
 
 
 async def _unlink(request: Request, person: Credential, identity_id: str) -> None:
-    check_recent_proof(person)
-    async with get_platform(request).database.transaction() as work:
-        identity = await unlink(work, person.caller.user_id, identity_id)
+    platform = get_platform(request)
+    async with platform.database.transaction() as work:
+        identity = await _remove(platform, work, person, identity_id)
         record(work, person.caller, "identities.delete", object_id=identity.id, detail={"email": identity.email})
+
+
+async def _remove(platform: Platform, work: Work, person: Credential, identity_id: str) -> IdentityRow:
+    """Unlink an identity, whose account may be in other hands: sessions that were opened by it end, but this one."""
+    check_recent_proof(person)
+    caller = person.caller
+    identity = await unlink(work, caller.user_id, identity_id)
+    provider = await get_provider(work.session, identity.provider_id)
+    await end_provider_sessions(platform, work, provider.name, user_id=caller.user_id, except_id=caller.session_id)
+    return identity
 
 
 def _row(identity: IdentityRow, provider: IdentityProvider) -> str:

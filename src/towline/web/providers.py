@@ -12,6 +12,7 @@ from towline.actions.identities.administration import (
     update_provider,
 )
 from towline.actions.identities.kinds import PROVIDERS
+from towline.actions.sessions import end_provider_sessions
 from towline.contract.identities import (
     IdentityProvider,
     IdentityProviderCheck,
@@ -73,6 +74,8 @@ async def update(call: Call, body: IdentityProviderUpdate) -> IdentityProvider:
     check_unlimited(call.caller)
     row = await get_provider(call.session, call.path["provider"])
     values = body.model_dump(exclude={"client_secret"}, exclude_none=True)
+    if body.is_enabled is False:
+        await end_provider_sessions(call.platform, call.work, row.name)
     before = {name: getattr(row, name) for name in values}
     await update_provider(call.platform, call.work, row, client_secret=body.client_secret, values=values)
     changes = {name: {"before": before[name], "after": getattr(row, name)} for name in values}
@@ -85,6 +88,7 @@ async def delete(call: Call) -> None:
     """Delete a provider with all identities there."""
     row = await get_provider(call.session, call.path["provider"])
     call.note(row.id, name=row.name)
+    await end_provider_sessions(call.platform, call.work, row.name)
     await call.session.delete(row)
 
 
