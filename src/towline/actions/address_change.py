@@ -12,6 +12,7 @@ from towline.actions.access import Caller
 from towline.actions.audit import record
 from towline.actions.installation import platform_url
 from towline.actions.mail import check_not_flooded, queue_mail, sends_mail
+from towline.actions.pacing import count_start
 from towline.actions.platform import Platform
 from towline.actions.tickets import issue_ticket, use_ticket, withdraw_tickets
 from towline.errors import Conflict, Forbidden, NotFound
@@ -22,6 +23,8 @@ from towline.models.base import utc_now
 EMAIL_CHANGE: Final = "email-change"
 _VALID_FOR: Final = timedelta(hours=24)
 _MOST_MAILS: Final = 3
+_MOST_STARTS: Final = 10
+"""Mails to one address within an hour, and to whatever addresses a user names within ten minutes."""
 
 
 async def change_address(platform: Platform, work: Work, user: User, *, email: str) -> bool:
@@ -37,6 +40,7 @@ async def change_address(platform: Platform, work: Work, user: User, *, email: s
             "You cannot change your address, since this instance sends no mail to confirm it by.",
             hint="Ask an administrator to set TOWLINE_SMTP_URL.",
         )
+    await count_start(platform, "change of the address", source=user.id, most=_MOST_STARTS)
     await check_not_flooded(work, email, most=_MOST_MAILS)
     await withdraw_tickets(work, EMAIL_CHANGE, user_id=user.id)
     token = await issue_ticket(work, EMAIL_CHANGE, user_id=user.id, content={"email": email}, valid_for=_VALID_FOR)
