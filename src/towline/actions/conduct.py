@@ -14,6 +14,7 @@ from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
+from towline.actions.restores.errands import Errands
 from towline.actions.routes import doubt_all_routes, publish_again
 from towline.actions.run_logs import RunLogs
 from towline.actions.runs.due import ask_due_runs
@@ -59,6 +60,7 @@ async def _conduct_while_locked(platform: Platform) -> None:
 async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) -> None:
     settings = platform.settings
     await doubt_all_routes(platform)
+    errands = Errands(platform)
     async with RunLogs(platform) as logs, asyncio.TaskGroup() as roles:
 
         async def tidy() -> None:
@@ -79,7 +81,8 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")
-        roles.create_task(_answer_bell(platform), name="bell")
+        roles.create_task(errands.run(), name="backups")
+        roles.create_task(_answer_bell(platform, errands), name="bell")
 
 
 async def _as_coroutine(call: Callable[[], Awaitable[None]]) -> None:
@@ -140,7 +143,7 @@ async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, inst
     await platform.bell.ring(f"reconcile {workload_id}")
 
 
-async def _answer_bell(platform: Platform) -> None:
+async def _answer_bell(platform: Platform, errands: Errands) -> None:
     """Reconcile what rings: one workload, or all of them."""
     reconciles = Reconciles(platform)
     try:
@@ -149,6 +152,8 @@ async def _answer_bell(platform: Platform) -> None:
                 verb, _, workload_id = (await ringing.wait(timeout=60)).partition(" ")
                 if verb == "reconcile":
                     reconciles.ask(workload_id)
+                elif verb == "backups":
+                    errands.ask()
                 elif verb == "publish":
                     platform.unpublished.add(workload_id)
     finally:

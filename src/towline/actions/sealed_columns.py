@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, LargeBinary, Table, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from towline.actions.backups.freezing import backup_context
 from towline.actions.deployments.make import build_secrets_context, credential_context
 from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
@@ -18,6 +19,7 @@ from towline.actions.second_factors.totp import totp_context
 from towline.actions.variables import variable_context
 from towline.infra.key_file import KEY_ID_LENGTH
 from towline.infra.secrets import SecretBox
+from towline.models.backups import Backup
 from towline.models.base import Row
 from towline.models.deployments import Registry, Release
 from towline.models.history import AuditMark, IdempotentAnswer
@@ -98,6 +100,7 @@ SEALED: Final = (
     SealedColumn(VariableChange.value_before, _change_context),
     SealedColumn(VariableChange.value_after, _change_context),
     SealedColumn(Release.variables, _release_context),
+    SealedColumn(Backup.variables, backup_context),
     SealedColumn(Service.source_credential, credential_context),
     SealedColumn(Service.build_secrets, build_secrets_context),
     SealedColumn(Registry.password, registry_context),

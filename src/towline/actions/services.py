@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from towline.actions.backups.settings import check_backup_settings
 from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
 from towline.actions.deployments.make import build_secrets_context
 from towline.actions.events import emit
@@ -40,6 +41,7 @@ RUN_FIELDS: Final = (
     "stop_grace_seconds",
     "drain_seconds",
     "volumes",
+    "backup",
     "schedule",
     "time_zone",
     "timeout_seconds",
@@ -199,6 +201,7 @@ def _apply(platform: Platform, service: Service, fields: Mapping[str, Any]) -> N
     service.run = {**service.run, **{name: fields[name] for name in RUN_FIELDS if name in fields}}
     _check_volumes(service.run.get("volumes") or ())
     check_schedule(service.type, service.run)
+    check_backup_settings(service.run)
     if "source" in fields:
         service.source_type = fields["source"]["type"]
         service.source_config = check_source(platform, fields["source"])

@@ -5,6 +5,7 @@ from typing import Self
 
 from towline.client.account import Account, Sessions
 from towline.client.audit import Audit
+from towline.client.backups import Backups, Volumes
 from towline.client.connection import Connection
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
@@ -48,6 +49,8 @@ class TowlineClient:
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)
         self.project_files = ProjectFiles(self.connection)
+        self.backups = Backups(self.connection)
+        self.volumes = Volumes(self.connection)
         self.routes = Routes(self.connection)
         self.account = Account(self.connection)
         self.sessions = Sessions(self.connection)

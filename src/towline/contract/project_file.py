@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from towline.contract.backups import BackupSettings
 from towline.contract.base import (
     MAX_BYTES,
     AbsolutePath,
@@ -142,6 +143,7 @@ class FileService(_WithVariables):
     volumes: Annotated[dict[VolumeName, AbsolutePath], Field(max_length=20)] = Field(
         default={}, description="Volumes: name and where it is mounted."
     )
+    backup: BackupSettings | None = Field(default=None, description="How it is dumped and restored.")
     schedule: Schedule | None = Field(
         default=None, description="When a cron service runs: five fields.", examples=["30 2 * * *"]
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from towline.contract.backups import BackupSettings
 from towline.contract.base import (
     DEFAULT_ENVIRONMENT,
     MAX_BYTES,
@@ -116,6 +117,7 @@ class _RunSettings(Model):
         default=None, description="Seconds between the switch and stopping the old; null means the instance's setting."
     )
     volumes: Annotated[list[Volume], Field(max_length=20)] = Field(default=[], description="Volumes, at most 20.")
+    backup: BackupSettings | None = Field(default=None, description="How it is dumped and restored; null: not at all.")
     schedule: Schedule | None = Field(
         default=None,
         description="When a service of type `cron` runs: minute, hour, day of the month, month, day of the week.",
@@ -183,6 +185,7 @@ class ServiceUpdate(Model):
     stop_grace_seconds: Seconds | None = Field(default=None, description="Seconds from SIGTERM to SIGKILL.")
     drain_seconds: Seconds | None = Field(default=None, description="Seconds between switch and stop.")
     volumes: Annotated[list[Volume], Field(max_length=20)] | None = Field(default=None, description="Volumes, whole.")
+    backup: BackupSettings | None = Field(default=None, description="How it is dumped and restored, whole.")
     schedule: Schedule | None = Field(default=None, description="When a cron service runs.")
     time_zone: TimeZone | None = Field(default=None, description="Time zone of the schedule.")
     timeout_seconds: RunSeconds | None = Field(default=None, description="Longest time that one run may take.")

@@ -4,6 +4,7 @@ from sqlalchemy import MetaData
 
 from towline.models import (
     accounts,
+    backups,
     deployments,
     groups,
     history,
@@ -23,6 +24,7 @@ from towline.models.base import Row
 
 MODULES = (
     accounts,
+    backups,
     deployments,
     groups,
     history,

@@ -68,6 +68,7 @@ def _settings(service: FileService) -> dict[str, Any]:
         "cpus": service.cpus,
         "stop_grace_seconds": service.stop_grace_seconds,
         "drain_seconds": service.drain_seconds,
+        "backup": service.backup.model_dump(mode="json") if service.backup is not None else None,
         "volumes": [{"name": name, "path": path} for name, path in sorted(service.volumes.items())],
         "schedule": service.schedule,
         "time_zone": service.time_zone,

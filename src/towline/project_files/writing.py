@@ -50,6 +50,7 @@ def _service(state: ServiceState) -> dict[str, Any]:
                 "health": said.get("health"),
                 "memory": memory_size(said.get("memory_bytes")),
                 "volumes": {volume["name"]: volume["path"] for volume in said.get("volumes", ())},
+                "backup": said.get("backup"),
                 "needs": [{"service": name, "cascade": cascade} for name, cascade in sorted(state.needs.items())],
                 "variables": _variables(state.variables),
                 "domains": [_domain(key, domain) for key, domain in state.domains.items()],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from towline.actions.backups.before import keep_volumes
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.job import Job, make_run_spec
 from towline.actions.draining import wait_until_drained
@@ -140,6 +141,8 @@ async def stop_old_first(rollout: Rollout) -> None:
     await rollout.attempt.log.write("The service has a volume: its old instance is stopped before the new one starts.")
     grace = rollout.spec.stop_grace.total_seconds()
     await asyncio.gather(*(rollout.attempt.platform.orchestrator.stop(item, grace_seconds=grace) for item in running))
+    for backup in await keep_volumes(rollout.attempt.platform, rollout.job.workload.id):
+        await rollout.attempt.log.write(f"The volume {backup.volume} was kept as it is: {backup.id}.")
 
 
 async def start_batch(rollout: Rollout, count: int) -> None:

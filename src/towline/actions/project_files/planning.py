@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
+from towline.actions.backups.settings import check_backup_settings
 from towline.actions.configuration.comparing import list_stale_workloads
 from towline.actions.graph.order import find_cycle, limited_to, to_levels
 from towline.actions.platform import Platform
@@ -22,7 +23,7 @@ from towline.infra.database import Work
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
 
-_NOT_DEPLOYED = frozenset({"replicas"})
+_NOT_DEPLOYED = frozenset({"replicas", "backup"})
 """Settings that take effect without a deployment."""
 
 
@@ -83,6 +84,7 @@ def _normalise(platform: Platform, name: str, service: ServiceState) -> ServiceS
     try:
         config = check_source(platform, source)
         check_schedule(service.settings["type"], service.settings)
+        check_backup_settings(service.settings)
     except InvalidInput as error:
         raise InvalidInput(f"services.{name}: {error.message}", hint=error.hint, field="file") from error
     settings = {**service.settings, "source": {"type": source["type"], "config": config}}

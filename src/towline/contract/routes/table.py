@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from towline.contract.routes.backups import BACKUP_OPERATIONS
 from towline.contract.routes.credentials import CREDENTIAL_OPERATIONS
 from towline.contract.routes.deployments import DEPLOYMENT_OPERATIONS
 from towline.contract.routes.groups import GROUP_OPERATIONS
@@ -24,6 +25,7 @@ OPERATIONS: Final = (
     *GROUP_OPERATIONS,
     *VARIABLE_OPERATIONS,
     *PROJECT_FILE_OPERATIONS,
+    *BACKUP_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,
