@@ -3,7 +3,7 @@
 import asyncio
 from typing import TypedDict
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.stand_ins import World
 
 from towline.actions.access import SYSTEM
@@ -87,6 +87,8 @@ async def test_stop_and_start(world: World) -> None:
     await reconcile_all(world.platform)
 
     assert len(world.servers()) == 1
+    async with world.platform.database.transaction() as work:
+        assert await work.session.scalar(select(Workload.health)) == "healthy"
 
 
 async def test_a_restart_is_a_deployment_of_the_same_release(world: World) -> None:

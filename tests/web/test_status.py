@@ -64,6 +64,16 @@ async def test_the_status_is_told_even_while_docker_does_not_answer(ann: Person,
     assert [item["number"] for item in releases] == [1]
 
 
+async def test_what_is_stopped_or_was_never_deployed_is_neither_running_nor_healthy(ann: Person, world: World) -> None:
+    await ann.call("POST", f"{SERVICE}/scale", json={"replicas": 2})
+    never = ServiceStatus.model_validate(await ann.get(f"{SERVICE}/status"))
+    assert (never.state, never.health, never.replicas) == ("stopped", "unknown", 2)
+    await world.deploy_successfully()
+    answer = await ann.call("POST", f"{SERVICE}/stop", json={})
+    stopped = ServiceStatus.model_validate(answer.json())
+    assert (stopped.state, stopped.health, stopped.response_ms) == ("stopped", "unknown", None)
+
+
 @pytest.mark.parametrize(
     ("action", "body", "state", "replicas"),
     [

@@ -293,7 +293,8 @@ async def _bring_up(platform: Platform, live: _Live, count: int) -> None:
         if not isinstance(error, Unavailable) or not error.retryable:
             await _back_off(platform, live, error)
         raise
-    await _remember(platform, live, health=workload.health, error="", restarts=0)
+    is_all_new = count >= workload.replicas  # and each was found healthy
+    await _remember(platform, live, health="healthy" if is_all_new else workload.health, error="", restarts=0)
 
 
 async def _start_routed(platform: Platform, live: _Live, spec: RunSpec, *, count: int) -> None:

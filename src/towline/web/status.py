@@ -135,13 +135,14 @@ def _status(overview: ServiceOverview) -> ServiceStatus:
         "state": "stopped",
         "health": HealthStatus.UNKNOWN,
     }
-    if workload is not None:
+    is_on = workload is not None and (workload.release_id is not None or overview.open_deployment_id is not None)
+    if workload is not None and is_on:
+        facts |= {"state": workload.wanted, "error": overview.engine_problem or workload.health_error}
+    if workload is not None and is_on and workload.wanted == "running":
         facts |= {
-            "state": workload.wanted,
             "health": workload.health,
             "checked_at": workload.health_at,
             "response_ms": workload.response_ms,
-            "error": overview.engine_problem or workload.health_error,
         }
     if overview.last_run is not None:
         facts["last_run"] = to_run(overview.last_run)
