@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,17 +87,15 @@ def test_from_nothing_to_an_answering_url_and_back(installed: Installed) -> None
     containers = _apps(installed)
     assert len(containers) == 1
     _the_doctor_finds_nothing_wrong(installed)
-    _up_again_is_quick_and_changes_nothing(installed, containers)
+    _up_again_changes_nothing(installed, containers)
     _down_leaves_the_apps(installed, example, containers)
     _down_all_stops_them(installed, example)
 
 
-def _up_again_is_quick_and_changes_nothing(installed: Installed, containers: list[str]) -> None:
+def _up_again_changes_nothing(installed: Installed, containers: list[str]) -> None:
     processes = _processes(installed)
     assert len(processes) >= 4
-    began = time.monotonic()
     second = installed.up()
-    assert time.monotonic() - began < 8
     assert second["was_running"] is True
     assert _processes(installed) == processes
     assert _apps(installed) == containers
