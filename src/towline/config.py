@@ -148,6 +148,12 @@ class Settings(BaseModel):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("base_domain", "platform_host")
+    @classmethod
+    def _in_one_form(cls, value: str) -> str:
+        """As hosts of apps are kept, so that none of them can be Towline's own in other letters."""
+        return value.strip().lower().rstrip(".")
+
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
