@@ -68,3 +68,13 @@ async def test_the_same_name_twice_is_refused(ann: Person) -> None:
     body = {"variables": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}
     answer = await ann.call("PATCH", "/projects/shop/variables", json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, "variables")
+
+
+async def test_all_variables_of_a_place_together_have_a_bound(ann: Person) -> None:
+    large = "x" * 262_144
+    for number in range(15):
+        await _set(ann, {"name": f"F{number}", "value": large, "mount_path": f"/etc/f{number}"})
+    more: dict[str, object] = {"name": "MORE", "value": large, "mount_path": "/etc/more"}
+    answer = await ann.call("PATCH", "/projects/shop/variables", json={"variables": [more]})
+    assert (answer.status_code, answer.json()["field"]) == (422, "variables")
+    await _set(ann, {"name": "F0", "value": "small"}, more)

@@ -1,6 +1,6 @@
 """Setting, deleting, listing and revealing variables: values sealed at rest, every change remembered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from towline.names import new_id
 from towline.values import EnvironmentKind
 
 MOST_VARIABLES: Final = 500
-"""How many variables a place may have of its own."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""How many variables a place may have of its own, and how many bytes all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ async def set_variables(
     """Set variables in one step; others of the place stay as they are. What is set to what it was is no change."""
     _check(wanted)
     rows = await _lock_rows(work, place)
-    if len(rows.keys() | {variable.name for variable in wanted}) > MOST_VARIABLES:
-        raise InvalidInput(f"More than {MOST_VARIABLES} variables cannot be set here.", field="variables")
+    _check_room(rows, wanted)
     changed = [variable for variable in wanted if not _is_same(platform, rows.get(variable.name), variable)]
     for variable in changed:
         write_variable(platform, work, place, rows.get(variable.name), variable, caller=caller)
@@ -145,6 +145,20 @@ def _check(wanted: Sequence[WantedVariable]) -> None:
         find_references(variable.value, place=variable.name)
         if not variable.mount_path:
             check_size(variable.name, variable.value)
+
+
+def _check_room(rows: Mapping[str, Variable], wanted: Sequence[WantedVariable]) -> None:
+    """A place holds so many variables and bytes: they are all read for each deployment and each list."""
+    sizes = {name: len(row.value) for name, row in rows.items()}
+    sizes |= {variable.name: len(variable.value.encode(errors="surrogatepass")) for variable in wanted}
+    if len(sizes) > MOST_VARIABLES:
+        raise InvalidInput(f"More than {MOST_VARIABLES} variables cannot be set here.", field="variables")
+    if sum(sizes.values()) > MOST_BYTES:
+        raise InvalidInput(
+            f"All variables here would have {sum(sizes.values())} bytes; at most {MOST_BYTES} are allowed.",
+            hint="Keep what is larger in the image or on a volume.",
+            field="variables",
+        )
 
 
 async def _lock_rows(work: Work, place: Place) -> dict[str, Variable]:
