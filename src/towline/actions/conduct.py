@@ -10,6 +10,7 @@ from towline.actions.audit_chain import chain_all
 from towline.actions.correspondence import correspond, forget_correspondence
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
+from towline.actions.hooks.working import work_through
 from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
@@ -29,6 +30,7 @@ _ENGINE_RETRY_SECONDS = 0.5
 _CLEAN_UP_EVERY = timedelta(minutes=10)
 _CHAIN_EVERY = timedelta(seconds=2)
 _RESEAL_EVERY = timedelta(seconds=2)
+_HOOKS_EVERY = timedelta(seconds=5)
 _DUE_EVERY = timedelta(seconds=1)
 _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
         roles.create_task(_every(_DUE_EVERY, lambda: ask_due_runs(platform)), name="due runs")
         roles.create_task(correspond(platform), name="mail")
+        roles.create_task(_answer_hooks(platform), name="hooks")
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")
@@ -141,6 +144,20 @@ async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, inst
         if instance.id == instance_id:
             logs.follow(instance)
     await platform.bell.ring(f"reconcile {workload_id}")
+
+
+async def _answer_hooks(platform: Platform) -> None:
+    """Work through deliveries when one comes in, and now and then for those that are tried again."""
+    async with platform.bell.listen() as ringing:
+        while True:
+            try:
+                await work_through(platform)
+            except Unavailable as error:
+                _log.warning("%s", error)
+            deadline = asyncio.get_running_loop().time() + _HOOKS_EVERY.total_seconds()
+            while (left := deadline - asyncio.get_running_loop().time()) > 0:
+                if await ringing.wait(timeout=left) == "hooks":
+                    break
 
 
 async def _answer_bell(platform: Platform, errands: Errands) -> None:

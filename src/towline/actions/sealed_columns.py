@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from towline.actions.backups.freezing import backup_context
 from towline.actions.deployments.make import build_secrets_context, credential_context
+from towline.actions.hooks.administration import hook_secret_context
 from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
 from towline.actions.mail import mail_context
@@ -23,6 +24,7 @@ from towline.models.backups import Backup
 from towline.models.base import Row
 from towline.models.deployments import Registry, Release
 from towline.models.history import AuditMark, IdempotentAnswer
+from towline.models.hooks import Hook
 from towline.models.identities import IdentityProvider
 from towline.models.key_checks import KeyCheck
 from towline.models.members import Mail
@@ -108,6 +110,8 @@ SEALED: Final = (
     SealedColumn(TotpSecret.secret, totp_context),
     SealedColumn(Mail.text, mail_context),
     SealedColumn(WebhookSecret.value, webhook_secret_context),
+    SealedColumn(Hook.secret, hook_secret_context),
+    SealedColumn(Hook.old_secret, hook_secret_context),
     SealedColumn(IdempotentAnswer.body, _answer_context),
     SealedColumn(AuditMark.hash, audit_mark_context),
 )

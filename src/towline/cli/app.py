@@ -17,6 +17,7 @@ from towline.cli import (
     domains,
     environments,
     group,
+    hooks,
     keys,
     lifecycle,
     login,
@@ -44,6 +45,7 @@ _INTERRUPTED: Final = 130
 _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "up": machine.up,
     "down": machine.down,
+    "uninstall": machine.uninstall,
     "doctor": machine.doctor,
     "deploy": deploy.deploy,
     "plan": project_file.plan,
@@ -74,6 +76,7 @@ _NOUNS: Final = (
     releases.releases,
     runs.runs,
     variable_views.variables,
+    hooks.hooks,
     domains.domains,
     members.members,
     users.users,

@@ -11,6 +11,7 @@ from towline.client.deployments import Deployments
 from towline.client.domains import Routes
 from towline.client.events import Events
 from towline.client.groups import Dependencies, Groups
+from towline.client.hooks import Hooks
 from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.members import Invitations, Members
@@ -48,6 +49,7 @@ class TowlineClient:
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)
+        self.hooks = Hooks(self.connection)
         self.project_files = ProjectFiles(self.connection)
         self.backups = Backups(self.connection)
         self.volumes = Volumes(self.connection)

@@ -22,7 +22,16 @@ from towline.contract.base import (
     VariableName,
     VariableText,
 )
-from towline.contract.services import Builder, Cpus, HealthProbe, RunSeconds, Schedule, TimeZone, VolumeName
+from towline.contract.services import (
+    Builder,
+    Cpus,
+    HealthProbe,
+    RunSeconds,
+    Schedule,
+    TimeZone,
+    VolumeName,
+    WatchPaths,
+)
 from towline.contract.sources import ServiceSource
 from towline.values import EnvironmentKind, ServiceType
 
@@ -99,6 +108,7 @@ class FileBuild(Model):
     arguments: Annotated[dict[VariableName, LongText], Field(max_length=200)] = Field(
         default={}, description="Build arguments by name."
     )
+    watch: WatchPaths = Field(default=[], description="A push deploys it only when one of these patterns changed.")
 
 
 class FileNeed(Model):

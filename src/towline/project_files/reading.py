@@ -58,6 +58,7 @@ def _settings(service: FileService) -> dict[str, Any]:
         "target": build.target,
         "builder": build.builder,
         "build_arguments": dict(build.arguments),
+        "watch_paths": list(build.watch),
         "start_command": list(service.command),
         "release_command": list(service.release_command),
         "port": service.port,

@@ -7,7 +7,13 @@ from towline.actions.project_files.state import DomainKey, DomainState, ProjectS
 from towline.contract.project_file import ProjectFile, memory_size
 from towline.project_files.reading import default_settings
 
-_BUILD = {"dockerfile_path": "dockerfile", "context": "context", "target": "target", "builder": "builder"}
+_BUILD = {
+    "dockerfile_path": "dockerfile",
+    "context": "context",
+    "target": "target",
+    "builder": "builder",
+    "watch_paths": "watch",
+}
 _SAME = (
     *("type", "release_command", "port", "replicas", "max_surge", "cpus", "stop_grace_seconds", "drain_seconds"),
     *("schedule", "time_zone", "timeout_seconds"),

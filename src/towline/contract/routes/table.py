@@ -6,6 +6,7 @@ from towline.contract.routes.backups import BACKUP_OPERATIONS
 from towline.contract.routes.credentials import CREDENTIAL_OPERATIONS
 from towline.contract.routes.deployments import DEPLOYMENT_OPERATIONS
 from towline.contract.routes.groups import GROUP_OPERATIONS
+from towline.contract.routes.hooks import HOOK_OPERATIONS
 from towline.contract.routes.identities import IDENTITY_OPERATIONS
 from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
@@ -26,6 +27,7 @@ OPERATIONS: Final = (
     *VARIABLE_OPERATIONS,
     *PROJECT_FILE_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *HOOK_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,
