@@ -21,6 +21,8 @@ from towline.infra.database import Database
 from towline.models.base import utc_now
 from towline.web.app import create_app
 from towline.web.cookies import SESSION_COOKIE
+from towline.web.dashboard.router import FORMS as DASHBOARD_FORMS
+from towline.web.dashboard.router import PAGES as DASHBOARD_PAGES
 from towline.web.operations import OperationRoute
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,7 +84,8 @@ async def test_no_door_is_unknown_here() -> None:
             others |= {f"{method} {route.path}" for method in (route.methods or ()) if method != "HEAD"}
     assert mounted == {name.partition(" ")[0] for name in TRIES}
     assert sockets == {"events"}
-    assert others == PAGES.keys()
+    dashboard = {f"GET {path}" for path in DASHBOARD_PAGES} | {f"POST {path}" for path in DASHBOARD_FORMS}
+    assert others == PAGES.keys() | dashboard  # each of those is tried as everyone in tests/web/dashboard
 
 
 async def test_what_one_may_not_see_looks_like_what_does_not_exist(crowd: Crowd) -> None:

@@ -220,8 +220,8 @@ async def test_the_page_works_without_scripts_and_goes_on_to_own_paths_only(door
     assert (wrong.status_code, "is wrong" in wrong.text, "not it at all" in wrong.text) == (401, True, False)
     for target, expected in (
         ("/device", "/device"),
-        ("//evil.example", "/sign-in"),
-        ("https://evil.example", "/sign-in"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
     ):
         done = await browser.send("/sign-in", {"email": EMAIL, "password": PASSWORD, "next": target})
         assert (done.status_code, done.headers["location"]) == (303, expected)

@@ -303,6 +303,7 @@ PAGES: Final[dict[str, Visit]] = {
     "GET /": _SHOWN,
     "GET /_towline/pages/{status}": Visit(503, 503, 503, 503, 503, 503, 503, 503),
     "GET /_towline/account.js": _SHOWN,
+    "GET /_towline/assets/{name}": _NO_SUCH,
     "GET /setup/{token}": _NO_SUCH,
     "POST /setup/{token}": _ASKS,
     "GET /sign-in": _SHOWN,

@@ -58,6 +58,7 @@ from towline.web import (
     webhook_secrets,
 )
 from towline.web.auth import UseNotes
+from towline.web.dashboard.router import router as dashboard_router
 from towline.web.metrics import CountRequests, RequestCounts
 from towline.web.problems import add_problem_answers
 from towline.web.refusals import RefusalLimit
@@ -107,6 +108,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     metrics.router,
     pages.router,
     setup.router,
+    dashboard_router,
 )
 """Every router, in the order of the documentation; the busiest first."""
 

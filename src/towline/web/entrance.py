@@ -22,7 +22,7 @@ async def go_on(request: Request, outcome: SignedIn | SecondFactorNeeded, *, nex
     if isinstance(outcome, SecondFactorNeeded):
         return second_factor_page(outcome, next_path=next_path)
     await end_previous_session(request)
-    response = redirect(next_path or "/sign-in")
+    response = redirect(next_path or "/")
     keep_session(request, response, outcome)
     return response
 

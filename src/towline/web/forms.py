@@ -16,15 +16,15 @@ _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 50
 
 
-async def read_form(request: Request) -> Mapping[str, str]:
+async def read_form(request: Request, *, most: int = MAX_FORM_BYTES) -> Mapping[str, str]:
     """The fields of a form, the last of each name; TooLarge and InvalidInput for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise InvalidInput("This page takes a form.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise TooLarge(f"The form is larger than {MAX_FORM_BYTES} bytes.", hint="Send less.")
+        if len(body) > most:
+            raise TooLarge(f"The form is larger than {most} bytes.", hint="Send less.")
     try:
         return dict(parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS))
     except ValueError as error:

@@ -24,12 +24,9 @@ _STYLE: Final = (
     ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}"
     "body{margin:0;min-height:100vh;display:grid;place-items:center}"
     "main{max-width:34rem;padding:2rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:.5rem 0}"
-    "label{display:block;font-weight:600}input:not([type=hidden]){font:inherit;width:100%;box-sizing:border-box;"
-    "padding:.5rem;border:1px solid GrayText;border-radius:.25rem}"
-    "button{font:inherit;padding:.5rem 1rem;cursor:pointer}"
-    ".problem:not(:empty){border-left:.25rem solid #c33;padding-left:.75rem}"
-    "code{font:0.9em ui-monospace,monospace;overflow-wrap:anywhere}footer{margin-top:2rem;opacity:.7;font-size:.875rem}"
 )
+_MARK: Final = "/_towline/assets/mark.svg"
+_STYLE_SHEET: Final = "/_towline/assets/towline.css"
 
 
 async def get_error_page(request: Request) -> Response:
@@ -37,12 +34,11 @@ async def get_error_page(request: Request) -> Response:
     error = _error(request.path_params["status"])
     if not _wants_html(request):
         return problem_response(error, headers=_headers(error))
-    return page(
-        title=_TITLES[error.status],
-        body=f"<p>{escape(error.message)}</p><p>{escape(error.hint)}</p>",
-        status=error.status,
-        headers=_headers(error),
-    )
+    title = escape(_TITLES[error.status])
+    body = f"<h1>{title}</h1><p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
+    html = f"{_head(title)}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
+    headers = {**_headers(error), "Content-Security-Policy": _policy_elsewhere(), "X-Frame-Options": "DENY"}
+    return Response(html, error.status, media_type="text/html", headers=headers)
 
 
 async def get_front_page(request: Request) -> Response:
@@ -64,13 +60,13 @@ async def get_front_page(request: Request) -> Response:
 def page(
     *, title: str, body: str, status: int, headers: dict[str, str], has_form: bool = False, script: str = ""
 ) -> Response:
-    """A page that needs nothing but itself and (if it names one) a module of ours; never kept by a cache."""
+    """A page of Towline's own host for people who need not be signed in; never kept by a cache."""
     module = f'<script type="module" src="{escape(script)}"></script>' if script else ""
+    sheet = f'<link rel="icon" href="{_MARK}" type="image/svg+xml"><link rel="stylesheet" href="{_STYLE_SHEET}">'
+    bar = f'<header class="bar"><a class="brand" href="/"><img src="{_MARK}" alt="" width="24" height="24">'
     html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_STYLE}</style>{module}</head>'
-        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        f"{_head(escape(title))}{sheet}{module}</head><body>{bar}<span>Towline</span></a></header>"
+        f'<main class="narrow-page stack"><h1>{escape(title)}</h1>{body}</main></body></html>'
     )
     own = {
         "Cache-Control": "no-store",
@@ -108,16 +104,30 @@ def _wants_html(request: Request) -> bool:
     return "html" in accept or "json" not in accept
 
 
-@cache
-def _policy(*, has_form: bool, has_script: bool) -> str:
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    forms = "'self'" if has_form else "'none'"
-    own = "script-src 'self'; connect-src 'self'; img-src data:; " if has_script else ""
+def _head(title: str) -> str:
     return (
-        f"default-src 'none'; {own}style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; "
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta name="robots" content="noindex"><title>{title}</title>'
+    )
+
+
+def _policy(*, has_form: bool, has_script: bool) -> str:
+    forms = "'self'" if has_form else "'none'"
+    own = "script-src 'self'; connect-src 'self'; " if has_script else ""
+    return (
+        f"default-src 'none'; {own}style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action {forms}; "
         "frame-ancestors 'none'"
     )
 
 
-router.routes.append(Route("/", get_front_page, methods=["GET"], name="front"))
+@cache
+def _policy_elsewhere() -> str:
+    """These are shown at the addresses of apps, where no style sheet of ours can be had."""
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
 router.routes.append(Route("/_towline/pages/{status}", get_error_page, methods=["GET"], name="error-page"))

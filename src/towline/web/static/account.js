@@ -81,7 +81,7 @@ export async function signInByPasskey(ticket = "") {
 const ACTIONS = {
   async "sign-in-by-passkey"(element) {
     await signInByPasskey(element.dataset.ticket);
-    location.assign(element.dataset.next || "/sign-in");
+    location.assign(element.dataset.next || "/");
   },
   async "confirm-password"(form) {
     await call("POST", "/session/confirm", { password: new FormData(form).get("password") });

@@ -1,0 +1,153 @@
+"""Answers of the dashboard: whole pages, redirects after forms, refusals, each with the same strict headers."""
+
+import gzip
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import Request
+from sqlalchemy.exc import DBAPIError
+from starlette.responses import Response
+
+from towline import __version__
+from towline.actions.access import Permission
+from towline.errors import TowlineError, Unauthenticated
+from towline.web.answering import json_response
+from towline.web.arrivals import find_person
+from towline.web.dashboard.asking import Visit
+from towline.web.dashboard.templating import render
+from towline.web.forms import read_form, redirect
+from towline.web.origins import check_origin
+from towline.web.problems import problem_of_database, problem_response
+
+MAX_FORM_BYTES: Final = 1024 * 1024
+_SMALLEST_PACKED: Final = 1024
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept-Encoding, X-Towline-Form",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page: its template, what it is filled with, and the rooms whose events renew it."""
+
+    template: str
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rooms: tuple[str, ...] = ()
+    project: str = ""
+    status: int = 200
+
+
+Show = Callable[[Visit], Awaitable[View]]
+Obey = Callable[[Visit, Mapping[str, str]], Awaitable[str | View]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def showing(show: Show) -> Endpoint:
+    """The endpoint of a page."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            visit = await open_visit(request)
+        except Unauthenticated:
+            return redirect(f"/sign-in?next={quote(_here(request))}")
+        try:
+            return await _answer(visit, await show(visit))
+        except TowlineError as error:
+            return await _refusal(visit, error)
+        except DBAPIError as error:
+            return await _refusal(visit, _told(error))
+
+    return serve
+
+
+def obeying(obey: Obey) -> Endpoint:
+    """The endpoint of a form: it is obeyed, then the browser is sent on to the path that comes back."""
+
+    async def serve(request: Request) -> Response:
+        check_origin(request, is_strict=True)
+        try:
+            visit = await open_visit(request)
+        except Unauthenticated:
+            return redirect("/sign-in")
+        try:
+            outcome = await obey(visit, await read_form(request, most=MAX_FORM_BYTES))
+        except TowlineError as error:
+            return await _refusal(visit, error)
+        except DBAPIError as error:
+            return await _refusal(visit, _told(error))
+        if isinstance(outcome, View):
+            return await _answer(visit, outcome)
+        return json_response({"to": outcome}) if _is_script(request) else redirect(outcome)
+
+    return serve
+
+
+async def open_visit(request: Request) -> Visit:
+    """The visit of whoever is signed in with this browser; Unauthenticated otherwise."""
+    person = await find_person(request)
+    if person is None:
+        raise Unauthenticated("You are not signed in.", hint="Sign in first.")
+    return Visit(request, person.caller)
+
+
+def html_response(request: Request, html: str, *, status: int = 200) -> Response:
+    """A page as the browser takes it; never kept by a cache."""
+    body, headers = html.encode(errors="replace"), dict(_HEADERS)
+    if len(body) >= _SMALLEST_PACKED and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, compresslevel=5, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, media_type="text/html", headers=headers)
+
+
+async def _answer(visit: Visit, view: View) -> Response:
+    caller = visit.caller
+    projects = (await visit.ask("projects.list", query={"limit": 50}))["items"]
+    values = {
+        "title": view.title,
+        "email": caller.email,
+        "is_administrator": visit.may(Permission.ADMINISTER),
+        "projects": projects,
+        "current_project": view.project,
+        "rooms": (*view.rooms, f"user:{caller.user_id}"),
+        "here": visit.request.url.path,
+        "version": __version__,
+    }
+    return html_response(visit.request, render(view.template, {**values, **view.values}), status=view.status)
+
+
+async def _refusal(visit: Visit, error: TowlineError) -> Response:
+    if _is_script(visit.request):
+        return problem_response(error)
+    if error.status == 401:
+        return redirect("/sign-in")
+    title = {404: "Nothing is here", 403: "You may not do this"}.get(error.status, "That did not work")
+    back = visit.request.headers.get("referer", "/") if visit.request.method == "POST" else "/"
+    is_own = back.startswith(f"{visit.request.url.scheme}://{visit.request.url.netloc}/")
+    values = {"problem": error, "field": error.field, "back": back if is_own else "/"}
+    return await _answer(visit, View("refused.html", title, values, status=error.status))
+
+
+def _told(error: DBAPIError) -> TowlineError:
+    problem = problem_of_database(error)
+    if problem is None:
+        raise error
+    return problem
+
+
+def _is_script(request: Request) -> bool:
+    return "x-towline-form" in request.headers
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -1,0 +1,77 @@
+"""The page of one deployment: its steps, its log as it is written, and what can be done about it."""
+
+from typing import Final
+
+from towline.web.dashboard.answers import View
+from towline.web.dashboard.asking import Json, Visit, wanting
+from towline.web.dashboard.fields import Fields
+from towline.web.dashboard.projects import permissions
+
+_LINES: Final = 1000
+_FINAL: Final = {"success", "failed", "cancelled", "superseded"}
+_STEPS: Final = ("wait", "fetch", "build", "release_command", "start", "health", "switch", "retire")
+
+
+async def show_deployment(visit: Visit) -> View:
+    """How far it is, or how it ended."""
+    name = visit.path["deployment"]
+    deployment, log = await visit.ask_all(
+        wanting("deployments.getStatus", deployment=name),
+        wanting("deployments.getLogs", deployment=name, query={"tail": _LINES}),
+    )
+    project = await visit.ask("projects.get", project=deployment["project_id"])
+    done = [step["step"] for step in deployment["steps"]]
+    is_final = deployment["status"] in _FINAL
+    values = {
+        "deployment": deployment,
+        "project": project,
+        "lines": log["items"],
+        "next_sequence": log["next_sequence"],
+        "is_final": is_final,
+        "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],
+        "service_base": f"/projects/{deployment['project']}/services/{deployment['service']}",
+        **permissions(visit, project),
+    }
+    title = f"Deployment {deployment['number']} of {deployment['service']}"
+    rooms = (f"project:{project['id']}", f"deployment:{deployment['id']}")
+    return View("deployment.html", title, values, rooms, project["name"])
+
+
+async def cancel(visit: Visit, _: Fields) -> str:
+    """Cancel it."""
+    await visit.ask_here("deployments.cancel")
+    return f"/deployments/{visit.path['deployment']}"
+
+
+async def retry(visit: Visit, _: Fields) -> str:
+    """Ask for the same once more."""
+    old = await visit.ask_here("deployments.getStatus")
+    named = {"project": old["project_id"], "service": old["service_id"]}
+    if old["trigger"] == "rollback":
+        body = {**named, "environment": old["environment"], "release": old["rollback_of"]}
+        made = await visit.ask("deployments.rollback", body=body)
+    else:
+        service = await visit.ask("services.get", project=old["project_id"], service=old["service_id"])
+        wanted: Json = {"environment": old["environment"], "no_cache": old["no_cache"]}
+        made = await visit.ask(
+            "services.deploy",
+            project=old["project_id"],
+            service=old["service_id"],
+            body={**wanted, **_origin(service, old["ref"])},
+        )
+    return f"/deployments/{made['id']}"
+
+
+async def roll_back(visit: Visit, _: Fields) -> str:
+    """Run the release that it made again."""
+    made = await visit.ask("deployments.rollback", body={"deployment": visit.path["deployment"]})
+    return f"/deployments/{made['id']}"
+
+
+def _origin(service: Json, ref: str) -> Json:
+    """What was asked for: an upload, an image (branches have no colon), or a branch, tag or commit."""
+    if not ref:
+        return {}
+    if ref.startswith("sha256:"):
+        return {"upload": ref}
+    return {"image" if ":" in ref or service["source"]["type"] != "git" else "ref": ref}

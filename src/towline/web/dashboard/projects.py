@@ -1,0 +1,211 @@
+"""Pages of projects: all of them, one with its services, and new ones."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from towline.actions.access import Permission
+from towline.contract.base import DEFAULT_ENVIRONMENT
+from towline.errors import TowlineError
+from towline.web.dashboard.answers import View
+from towline.web.dashboard.asking import Json, Refused, Visit, wanting
+from towline.web.dashboard.drawing import service_graph
+from towline.web.dashboard.fields import Fields, check_typed, source, text
+
+_CARDS: Final = 24
+_WORST: Final = ("unhealthy", "degraded", "healthy", "unknown")
+
+
+async def show_home(visit: Visit) -> View:
+    """Every project with its health, last deployment and hosts; without any, how to begin."""
+    cursor = visit.request.query_params.get("cursor")
+    page = await visit.ask("projects.list", query={"limit": _CARDS, "cursor": cursor})
+    cards = await asyncio.gather(*(_card(visit, project) for project in page["items"]))
+    installation = await visit.ask("platform.get")
+    values = {
+        "cards": cards,
+        "next_cursor": page["next_cursor"],
+        "url": installation["url"],
+        "can_create": visit.may(Permission.CREATE_PROJECTS),
+    }
+    rooms = tuple(f"project:{project['id']}" for project in page["items"])
+    return View("home.html", "Projects", values, rooms)
+
+
+async def show_project(visit: Visit) -> View:
+    """A project: its services as a graph and as a list, its environments, its last deployments."""
+    name = visit.path["project"]
+    project, services, environments, graph = await visit.ask_all(
+        wanting("projects.get", project=name),
+        wanting("services.listByProject", project=name, query={"limit": 200}),
+        wanting("environments.list", project=name, query={"limit": 200}),
+        wanting("dependencies.list", project=name),
+    )
+    names = [item["name"] for item in environments["items"]]
+    environment = visit.request.query_params.get("environment", DEFAULT_ENVIRONMENT)
+    environment = environment if environment in names else DEFAULT_ENVIRONMENT
+    of_it: Mapping[str, str | int | None] = {"project": name, "environment": environment, "limit": 10}
+    deployments, groups = await visit.ask_all(
+        wanting("deployments.list", query=of_it),
+        wanting("groups.list", project=name, query={"environment": environment, "limit": 5}),
+    )
+    statuses = await _statuses(visit, project, services["items"], environment)
+    values = {
+        "project": project,
+        "services": [{**service, "now": statuses[service["name"]]} for service in services["items"]],
+        "graph": service_graph(graph["levels"], graph["dependencies"]),
+        "statuses": statuses,
+        "needs": _needs(graph["dependencies"]),
+        "environments": environments["items"],
+        "environment": environment,
+        "deployments": deployments["items"],
+        "groups": groups["items"],
+        **permissions(visit, project),
+    }
+    return View("project.html", project["name"], values, (f"project:{project['id']}",), project["name"])
+
+
+async def show_project_settings(visit: Visit) -> View:
+    """What can be changed of a project, environments and deletion included."""
+    name = visit.path["project"]
+    project, environments = await visit.ask_all(
+        wanting("projects.get", project=name), wanting("environments.list", project=name, query={"limit": 200})
+    )
+    values = {"project": project, "environments": environments["items"], **permissions(visit, project)}
+    title = f"Settings of {project['name']}"
+    return View("project_settings.html", title, values, (f"project:{project['id']}",), project["name"])
+
+
+async def show_group(visit: Visit) -> View:
+    """Deployments that switch together."""
+    name = visit.path["project"]
+    project, group = await visit.ask_all(
+        wanting("projects.get", project=name), wanting("groups.getStatus", project=name, group=visit.path["group"])
+    )
+    values = {"project": project, "group": group, **permissions(visit, project)}
+    title = f"Group {group['number']} of {project['name']}"
+    return View("group.html", title, values, (f"project:{project['id']}",), project["name"])
+
+
+async def create_and_deploy(visit: Visit, fields: Fields) -> str:
+    """A new service, in a project of that name that is there or made for it, and its first deployment."""
+    name = text(fields, "project")
+    try:
+        await visit.ask("projects.get", project=name)
+    except TowlineError as error:
+        if error.status != 404:
+            raise
+        await visit.ask("projects.create", body={"name": name})
+    return await _create_service(visit, name, fields)
+
+
+async def create_service(visit: Visit, fields: Fields) -> str:
+    """A new service in a project, and its first deployment."""
+    return await _create_service(visit, visit.path["project"], fields)
+
+
+async def deploy_project(visit: Visit, fields: Fields) -> str:
+    """All services of a project together."""
+    name = visit.path["project"]
+    body = {"environment": text(fields, "environment") or DEFAULT_ENVIRONMENT}
+    group = await visit.ask("projects.deploy", project=name, body=body)
+    return f"/projects/{name}/groups/{group['id']}"
+
+
+async def cancel_group(visit: Visit, _: Fields) -> str:
+    """Cancel all of a group."""
+    await visit.ask_here("groups.cancel")
+    return f"/projects/{visit.path['project']}/groups/{visit.path['group']}"
+
+
+async def roll_back_group(visit: Visit, fields: Fields) -> str:
+    """Go back to what a group made."""
+    name = visit.path["project"]
+    body = {"environment": text(fields, "environment"), "group": visit.path["group"]}
+    group = await visit.ask("groups.rollback", project=name, body=body)
+    return f"/projects/{name}/groups/{group['id']}"
+
+
+async def update_project(visit: Visit, fields: Fields) -> str:
+    """Rename or describe a project."""
+    body: Json = {"name": text(fields, "name"), "description": text(fields, "description")}
+    if domain := text(fields, "base_domain"):
+        body["base_domain"] = domain
+    project = await visit.ask("projects.update", project=visit.path["project"], body=body)
+    return f"/projects/{project['name']}/settings"
+
+
+async def delete_project(visit: Visit, fields: Fields) -> str:
+    """Delete a project whose name was typed."""
+    project = await visit.ask("projects.get", project=visit.path["project"])
+    check_typed(fields, project["name"])
+    await visit.ask("projects.delete", project=project["id"])
+    return "/"
+
+
+async def create_environment(visit: Visit, fields: Fields) -> str:
+    """A new environment."""
+    name = visit.path["project"]
+    made = await visit.ask("environments.create", project=name, body={"name": text(fields, "name")})
+    return f"/projects/{name}?environment={made['name']}"
+
+
+async def delete_environment(visit: Visit, fields: Fields) -> str:
+    """Delete an environment whose name was typed."""
+    check_typed(fields, visit.path["environment"])
+    await visit.ask_here("environments.delete")
+    return f"/projects/{visit.path['project']}/settings"
+
+
+def permissions(visit: Visit, project: Json) -> dict[str, Any]:
+    """Which controls of a project are shown."""
+    role = project["role"]
+    return {
+        "can_deploy": visit.may(Permission.DEPLOY, role),
+        "can_manage": visit.may(Permission.MANAGE_SERVICES, role),
+        "can_own": visit.may(Permission.MANAGE_PROJECT, role),
+        "can_invite": visit.may(Permission.MANAGE_COLLABORATORS, role),
+    }
+
+
+async def _card(visit: Visit, project: Json) -> Json:
+    try:
+        services, deployments = await visit.ask_all(
+            wanting("services.listByProject", project=project["id"], query={"limit": 50}),
+            wanting("deployments.list", query={"project": project["id"], "limit": 1}),
+        )
+    except Refused:  # deleted since the list was read
+        return {"project": project, "services": [], "health": "unknown", "urls": [], "last": None}
+    healths = {service["status"] for service in services["items"]}
+    return {
+        "project": project,
+        "services": services["items"],
+        "health": next((health for health in _WORST if health in healths), "unknown"),
+        "urls": [url for service in services["items"] for url in service["urls"]],
+        "last": next(iter(deployments["items"]), None),
+    }
+
+
+async def _statuses(visit: Visit, project: Json, services: list[Json], environment: str) -> dict[str, Json]:
+    """What runs of each service in an environment."""
+    query = {"environment": environment}
+    asks = [wanting("services.getStatus", project=project["id"], service=one["id"], query=query) for one in services]
+    found = await visit.ask_all(*asks)
+    return {service["name"]: status for service, status in zip(services, found, strict=True)}
+
+
+async def _create_service(visit: Visit, project: str, fields: Fields) -> str:
+    """Where to go on: to its first deployment, or to where its files are sent."""
+    body: Json = {"name": text(fields, "service"), "type": text(fields, "type") or "web", "source": source(fields)}
+    made = await visit.ask("services.create", project=project, body=body)
+    if body["source"]["type"] == "upload":
+        return f"/projects/{project}/services/{made['name']}/deploy"
+    deployment = await visit.ask("services.deploy", project=project, service=made["name"], body={})
+    return f"/deployments/{deployment['id']}"
+
+
+def _needs(dependencies: list[Json]) -> dict[str, list[str]]:
+    needs: dict[str, list[str]] = {}
+    for one in dependencies:
+        needs.setdefault(one["service"], []).append(one["depends_on"])
+    return needs

@@ -1,0 +1,149 @@
+"""Forms of one service: deploy, scale, restart, variables, domains, dependencies, settings, deletion."""
+
+from urllib.parse import quote
+
+from towline.contract.base import DEFAULT_ENVIRONMENT
+from towline.errors import InvalidInput
+from towline.web.dashboard.asking import Json, Visit
+from towline.web.dashboard.fields import Fields, check_typed, command, decimal, number, text
+
+_MEBIBYTE = 1024 * 1024
+_ACTIONS = {"restart": "services.restart", "stop": "services.stop", "start": "services.start"}
+
+
+async def deploy(visit: Visit, fields: Fields) -> str:
+    """Ask for a deployment."""
+    body: Json = {"environment": _environment(fields), "no_cache": fields.get("no_cache") == "on"}
+    body.update({name: value for name in ("ref", "image", "upload") if (value := text(fields, name))})
+    deployment = await visit.ask_here("services.deploy", body=body)
+    return f"/deployments/{deployment['id']}"
+
+
+async def act(visit: Visit, fields: Fields) -> str:
+    """Restart, stop or start it."""
+    operation = _ACTIONS.get(text(fields, "action"))
+    if operation is None:
+        raise InvalidInput("There is no such action.", field="action")
+    await visit.ask_here(operation, body={"environment": _environment(fields)})
+    return _page(visit, fields)
+
+
+async def scale(visit: Visit, fields: Fields) -> str:
+    """Set how many instances are wanted."""
+    body = {"environment": _environment(fields), "replicas": number(fields, "replicas")}
+    await visit.ask_here("services.scale", body=body)
+    return _page(visit, fields)
+
+
+async def roll_back(visit: Visit, fields: Fields) -> str:
+    """Go back to a release."""
+    body = {**visit.path, "environment": _environment(fields), "release": number(fields, "release")}
+    deployment = await visit.ask("deployments.rollback", body=body)
+    return f"/deployments/{deployment['id']}"
+
+
+async def set_variable(visit: Visit, fields: Fields) -> str:
+    """Set one variable of the service."""
+    variable: Json = {
+        "name": text(fields, "name"),
+        "value": fields.get("value", "").replace("\r\n", "\n"),
+        "is_secret": fields.get("is_secret") == "on",
+    }
+    if path := text(fields, "mount_path"):
+        variable["mount_path"] = path
+    body = {"service": visit.path["service"], "variables": [variable]}
+    await visit.ask("variables.set", project=visit.path["project"], body=body)
+    return _page(visit, fields, "/variables")
+
+
+async def delete_variable(visit: Visit, fields: Fields) -> str:
+    """Delete one variable of the service."""
+    query = {"service": visit.path["service"]}
+    await visit.ask("variables.delete", project=visit.path["project"], name=text(fields, "name"), query=query)
+    return _page(visit, fields, "/variables")
+
+
+async def undo_variable(visit: Visit, fields: Fields) -> str:
+    """Take a change of a variable back."""
+    await visit.ask("variables.undo", project=visit.path["project"], change=text(fields, "change"))
+    return _page(visit, fields, "/variables")
+
+
+async def add_domain(visit: Visit, fields: Fields) -> str:
+    """Add a domain."""
+    body: Json = {
+        "host": text(fields, "host"),
+        "path_prefix": text(fields, "path_prefix") or "/",
+        "strip_prefix": fields.get("strip_prefix") == "on",
+        "environment": _environment(fields),
+        "certificate": "auto" if fields.get("https") == "on" else "none",
+    }
+    await visit.ask_here("routes.create", body=body)
+    return _page(visit, fields, "/domains")
+
+
+async def delete_domain(visit: Visit, fields: Fields) -> str:
+    """Remove a domain."""
+    await visit.ask_here("routes.delete", route=text(fields, "route"))
+    return _page(visit, fields, "/domains")
+
+
+async def set_need(visit: Visit, fields: Fields) -> str:
+    """Say that it needs another service."""
+    body = {"cascade": fields.get("cascade") == "on"}
+    await visit.ask_here("dependencies.set", dependency=text(fields, "dependency"), body=body)
+    return _page(visit, fields, "/settings")
+
+
+async def delete_need(visit: Visit, fields: Fields) -> str:
+    """Say that it does not need another service any more."""
+    await visit.ask_here("dependencies.delete", dependency=text(fields, "dependency"))
+    return _page(visit, fields, "/settings")
+
+
+async def update(visit: Visit, fields: Fields) -> str:
+    """Change how it is built and run."""
+    now = await visit.ask_here("services.get")
+    memory = number(fields, "memory")
+    body: Json = {
+        "name": text(fields, "name"),
+        "port": number(fields, "port"),
+        "memory_bytes": None if memory is None else memory * _MEBIBYTE,
+        "cpus": decimal(fields, "cpus"),
+        "dockerfile_path": text(fields, "dockerfile_path"),
+        "context": text(fields, "context"),
+        "start_command": command(fields, "start_command"),
+        "release_command": command(fields, "release_command"),
+        "health": {**now["health"], "kind": text(fields, "health_kind"), "path": text(fields, "health_path") or "/"},
+    }
+    if now["source"]["type"] in {"git", "custom"}:
+        body["source"] = _changed_source(now["source"], fields)
+    changed = await visit.ask_here("services.update", body=body)
+    return f"/projects/{visit.path['project']}/services/{changed['name']}/settings"
+
+
+async def delete(visit: Visit, fields: Fields) -> str:
+    """Delete a service whose name was typed."""
+    service = await visit.ask_here("services.get")
+    check_typed(fields, service["name"])
+    await visit.ask_here("services.delete")
+    return f"/projects/{visit.path['project']}"
+
+
+def _changed_source(source: Json, fields: Fields) -> Json:
+    """The same source with the fields of the form; what the form does not show stays."""
+    config = dict(source["config"])
+    for name in ("url", "branch", "image"):
+        if name in fields or (name in config and name == "branch"):
+            config[name] = text(fields, name)
+    return {"type": source["type"], "config": {name: value for name, value in config.items() if value != ""}}
+
+
+def _environment(fields: Fields) -> str:
+    return text(fields, "environment") or DEFAULT_ENVIRONMENT
+
+
+def _page(visit: Visit, fields: Fields, tab: str = "") -> str:
+    environment = _environment(fields)
+    suffix = "" if environment == DEFAULT_ENVIRONMENT else f"?environment={quote(environment)}"
+    return f"/projects/{visit.path['project']}/services/{visit.path['service']}{tab}{suffix}"

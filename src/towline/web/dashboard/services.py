@@ -1,0 +1,161 @@
+"""Pages of one service: overview, deployments, log, variables, domains, settings."""
+
+from typing import Any, Final
+
+from towline.contract.base import DEFAULT_ENVIRONMENT
+from towline.errors import TowlineError
+from towline.web.dashboard.answers import View
+from towline.web.dashboard.asking import Ask, Json, Visit, wanting
+from towline.web.dashboard.drawing import sparkline
+from towline.web.dashboard.projects import permissions
+
+_CHECKS: Final = 120
+_LINES: Final = 300
+_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+async def show_overview(visit: Visit) -> View:
+    """What runs, how well, and where it answers."""
+    place = await _Place.of(visit)
+    status, checks, releases, deployments = await visit.ask_all(
+        place.wanting("services.getStatus"),
+        place.wanting("health.history", limit=_CHECKS),
+        place.wanting("releases.list", limit=10),
+        wanting("deployments.list", query={**place.named, "limit": 5}),
+    )
+    oldest_first = checks["items"][::-1]
+    values = {
+        "status": status,
+        "checks": oldest_first,
+        "line": sparkline([check["response_ms"] for check in oldest_first]),
+        "slowest": max((check["response_ms"] or 0 for check in oldest_first), default=0),
+        "releases": releases["items"],
+        "deployments": deployments["items"],
+    }
+    return place.view("service_overview.html", "overview", values)
+
+
+async def show_deployments(visit: Visit) -> View:
+    """Every deployment of it, newest first."""
+    place = await _Place.of(visit)
+    query = {**place.named, "limit": 50, "cursor": visit.request.query_params.get("cursor")}
+    found = await visit.ask("deployments.list", query=query)
+    values = {"deployments": found["items"], "next_cursor": found["next_cursor"]}
+    return place.view("service_deployments.html", "deployments", values)
+
+
+async def show_deploy(visit: Visit) -> View:
+    """The form for a deployment: of its source, another ref, an image, or files."""
+    return (await _Place.of(visit)).view("service_deploy.html", "deploy", {})
+
+
+async def show_log(visit: Visit) -> View:
+    """What its instances print."""
+    place, given = await _Place.of(visit), visit.request.query_params
+    level = given.get("level", "")
+    chosen = {"query": given.get("query", "")[:200], "level": level if level in _LEVELS else "", "tail": _tail(given)}
+    query = {name: value or None for name, value in chosen.items()}
+    page = await visit.send(place.wanting("services.getLogs", **query))
+    values = {"lines": page["items"], "next_sequence": page["next_sequence"], "levels": _LEVELS, "chosen": chosen}
+    return place.view("service_log.html", "log", values)
+
+
+async def show_variables(visit: Visit) -> View:
+    """What the next deployment gives its instances, with origin; and what was changed."""
+    place = await _Place.of(visit)
+    if not place.can["can_deploy"]:
+        values: Json = {"variables": [], "own": {}, "changes": [], "stale": [], "problem": None}
+        return place.view("service_variables.html", "variables", values)
+    service = {"service": place.service["id"]}
+    own, history, stale = await visit.ask_all(
+        wanting("variables.list", project=place.project["id"], query=service),
+        wanting("variables.history", project=place.project["id"], query={**service, "limit": 20}),
+        wanting("variables.stale", project=place.project["id"], query=service),
+    )
+    problem: TowlineError | None = None
+    effective: list[Json] = []
+    try:
+        asked = wanting(
+            "variables.effective", project=place.project["id"], query={**service, **place.environment_query}
+        )
+        effective = (await visit.send(asked))["items"]
+    except TowlineError as error:
+        problem = error
+    values = {
+        "variables": effective,
+        "own": {item["name"]: item for item in own["items"] if item["level"] == "service"},
+        "changes": history["items"],
+        "stale": [item for item in stale["items"] if item["environment"] == place.environment],
+        "problem": problem,
+    }
+    return place.view("service_variables.html", "variables", values)
+
+
+async def show_domains(visit: Visit) -> View:
+    """Its hosts and their certificates."""
+    place = await _Place.of(visit)
+    routes = await visit.send(place.wanting("routes.list"))
+    return place.view("service_domains.html", "domains", {"routes": routes["items"]})
+
+
+async def show_settings(visit: Visit) -> View:
+    """How it is built and run, and its deletion."""
+    place = await _Place.of(visit)
+    services, graph = await visit.ask_all(
+        wanting("services.listByProject", project=place.project["id"], query={"limit": 200}),
+        wanting("dependencies.list", project=place.project["id"]),
+    )
+    own = [one for one in graph["dependencies"] if one["service"] == place.service["name"]]
+    others = {item["name"] for item in services["items"]} - {place.service["name"], *(one["depends_on"] for one in own)}
+    values = {"needs": own, "others": sorted(others)}
+    return place.view("service_settings.html", "settings", values)
+
+
+def _tail(given: Any) -> int:
+    value = given.get("tail", "")
+    return min(int(value), 10_000) if value.isascii() and value.isdecimal() and len(value) < 6 else _LINES
+
+
+class _Place:
+    """A service in one environment, as every page of it needs it."""
+
+    def __init__(self, visit: Visit, found: list[Json]) -> None:
+        self.project, self.service, environments = found
+        self.environments = [item["name"] for item in environments["items"]]
+        asked = visit.request.query_params.get("environment", DEFAULT_ENVIRONMENT)
+        self.environment = asked if asked in self.environments else DEFAULT_ENVIRONMENT
+        self.environment_query = {"environment": self.environment}
+        self.named = {"project": self.project["id"], "service": self.service["id"], "environment": self.environment}
+        self.can = permissions(visit, self.project)
+
+    @classmethod
+    async def of(cls, visit: Visit) -> "_Place":
+        """What the page's address names."""
+        project, service = visit.path["project"], visit.path["service"]
+        found = await visit.ask_all(
+            wanting("projects.get", project=project),
+            wanting("services.get", project=project, service=service),
+            wanting("environments.list", project=project, query={"limit": 200}),
+        )
+        return cls(visit, found)
+
+    def wanting(self, operation: str, **query: str | int | None) -> Ask:
+        """An operation of this service in this environment."""
+        wanted = {**self.environment_query, **query}
+        return wanting(operation, project=self.project["id"], service=self.service["id"], query=wanted)
+
+    def view(self, template: str, tab: str, values: Json) -> View:
+        """A page of this service."""
+        project, service = self.project, self.service
+        shared = {
+            "project": project,
+            "service": service,
+            "environment": self.environment,
+            "environments": self.environments,
+            "tab": tab,
+            "base": f"/projects/{project['name']}/services/{service['name']}",
+            "suffix": "" if self.environment == DEFAULT_ENVIRONMENT else f"?environment={self.environment}",
+            **self.can,
+        }
+        rooms = (f"project:{project['id']}",)
+        return View(template, f"{service['name']} · {project['name']}", {**shared, **values}, rooms, project["name"])

@@ -1,0 +1,78 @@
+// Uploads from the page: an archive is hashed, sent in pieces that can be resumed, then deployed.
+import { Sha256 } from "./sha256.js";
+import { send } from "./page.js";
+
+const API = "/api/v1";
+const PIECE = 4 * 1024 * 1024;
+
+async function call(method, path, body, headers = {}) {
+  const answer = await fetch(API + path, { method, body, headers, cache: "no-store" });
+  const content = await answer.json();
+  if (!answer.ok) throw new Error([content.detail, content.hint].filter(Boolean).join(" "));
+  return content;
+}
+
+async function digestOf(file, tell) {
+  const hash = new Sha256();
+  for (let start = 0; start < file.size; start += PIECE) {
+    hash.update(new Uint8Array(await file.slice(start, start + PIECE).arrayBuffer()));
+    tell((start / file.size) * 40);
+  }
+  return `sha256:${hash.hex()}`;
+}
+
+/** Send a file to a project; its digest. What is there already is not sent again. */
+async function upload(project, file, tell) {
+  const digest = await digestOf(file, tell);
+  const json = { "Content-Type": "application/json" };
+  const path = `/projects/${encodeURIComponent(project)}/uploads`;
+  let state = await call("POST", path, JSON.stringify({ digest, size: file.size }), json);
+  while (!state.is_complete) {
+    const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(state.offset) };
+    state = await call("PATCH", `${path}/${digest}`, file.slice(state.offset, state.offset + PIECE), headers);
+    tell(40 + (state.offset / file.size) * 60);
+  }
+  return digest;
+}
+
+for (const drop of document.querySelectorAll("[data-drop]")) {
+  const input = drop.querySelector("input");
+  for (const name of ["dragover", "dragenter"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    if (event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+  });
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const isNew = "create" in form.dataset;
+  const wantsUpload = isNew ? form.elements.source.value === "upload" : "upload" in form.dataset;
+  if (!wantsUpload) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button?.getAttribute("aria-busy")) return;
+  const bar = form.querySelector("progress");
+  const place = form.querySelector(":scope > .problem") ?? form.insertBefore(document.createElement("p"), form.firstChild);
+  Object.assign(place, { className: "problem", role: "alert", textContent: "" });
+  button?.setAttribute("aria-busy", "true");
+  try {
+    const [file] = form.querySelector("[data-drop] input").files;
+    if (!file) throw new Error("Choose an archive first, or drop one.");
+    bar.hidden = false;
+    const target = isNew ? new URL(await send(form, new FormData(form)), location.href) : new URL(form.action);
+    const project = decodeURIComponent(target.pathname.split("/")[2]);
+    const digest = await upload(project, file, (percent) => { bar.value = percent; });
+    const environment = form.elements.environment?.value ?? "production";
+    location.assign(await send({ action: target.pathname }, { environment, upload: digest }));
+  } catch (error) {
+    place.textContent = error.message;
+    bar.hidden = true;
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}, { capture: true });

@@ -1,0 +1,103 @@
+"""Templates of the dashboard, read at the first page, and the few words they say of times and sizes."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from towline.infra.lazily import load
+from towline.models.base import utc_now
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER: Final = Path(__file__).parent / "templates"
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_LONGEST: Final = 400
+
+
+def render(name: str, values: Mapping[str, object]) -> str:
+    """A template filled in, every value escaped."""
+    return _environment().get_template(name).render(values)
+
+
+def ago(moment: str | None) -> str:
+    """How long ago a time of the API was, in one unit: `5 min ago`."""
+    return "" if not moment else f"{_in_words((utc_now() - _time(moment)).total_seconds())} ago"
+
+
+def until(moment: str | None) -> str:
+    """How long it is to a time of the API: `in 3 d`."""
+    return "" if not moment else f"in {_in_words((_time(moment) - utc_now()).total_seconds())}"
+
+
+def lasting(seconds: float | None) -> str:
+    """A length of time: `0.8 s`, `1 min 12 s`."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def between(first: str | None, last: str | None) -> str:
+    """The time between two times of the API, up to now when there is no last."""
+    if not first:
+        return ""
+    end = _time(last) if last else utc_now()
+    return lasting(max((end - _time(first)).total_seconds(), 0))
+
+
+def short(text: str | None, length: int = 12) -> str:
+    """The first characters of a commit or digest."""
+    return (text or "").removeprefix("sha256:")[:length]
+
+
+def bounded(text: str | None, length: int = _LONGEST) -> str:
+    """A text of somebody else's, cut where a page would be nothing else."""
+    text = text or ""
+    return text if len(text) <= length else text[:length] + "…"
+
+
+def asked_for(deployment: Mapping[str, str]) -> str:
+    """What a deployment is of, in words: the commit's message, a branch, an image, or an upload."""
+    said = deployment["message"] or deployment["ref"]
+    return "Upload" if said.startswith("sha256:") else bounded(said or deployment["trigger"])
+
+
+def command(arguments: Sequence[str]) -> str:
+    """Arguments as a command line that reads as the same arguments."""
+    return shlex.join(arguments)
+
+
+def _in_words(seconds: float) -> str:
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "0 s"
+
+
+def _time(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)
+
+
+@cache
+def _environment() -> "Environment":
+    jinja = load("jinja2")
+    environment: Environment = jinja.Environment(
+        loader=jinja.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        ago=ago, until=until, lasting=lasting, short=short, bounded=bounded, asked_for=asked_for, command=command
+    )
+    globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones
+    globals_["between"] = between
+    return environment

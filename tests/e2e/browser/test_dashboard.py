@@ -1,0 +1,170 @@
+"""The dashboard in a real browser: to a live address, seen live by two people, by roles, and by axe-core."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.e2e.browser.gallery import fill
+from tests.e2e.browser.people import add_user, sign_in
+from tests.e2e.parts import BASE, app, start_deployment
+from tests.running import RunningTowline, tar_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
+_AXE: Final = Path(__file__).parent / "axe"
+_WAIT: Final = 90_000
+
+
+@pytest.fixture
+def other(browser: Browser) -> Iterator[BrowserContext]:
+    """Another person's browser."""
+    context = browser.new_context()
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The text of axe-core, installed once per lock file."""
+    digest = hashlib.sha256((_AXE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "towline-tests"
+    folder = base / f"axe-{digest}"
+    if not folder.exists():
+        base.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=base) as temporary:
+            draft = Path(temporary) / "axe"
+            shutil.copytree(_AXE, draft)
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=draft, check=True, capture_output=True, timeout=120)
+            draft.rename(folder)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def faults_of(page: Page) -> list[str]:
+    """What goes wrong in a page from now on."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    return faults
+
+
+def test_a_new_user_gets_from_an_empty_page_to_a_live_address(
+    context: BrowserContext, towline: RunningTowline, project: str, tmp_path: Path
+) -> None:
+    page, archive = context.new_page(), tmp_path / "app.tar"
+    archive.write_bytes(tar_of(app("hello from the dashboard")))
+    faults = faults_of(page)
+    sign_in(page, towline.api_url, add_user(towline))
+    expect(page.get_by_text("Nothing runs here yet")).to_be_visible()
+    page.get_by_label("Project", exact=True).fill(project)
+    page.get_by_label("Service", exact=True).fill("web")
+    page.get_by_label("Upload").check()
+    page.locator("input[type=file]").set_input_files(archive)
+    page.get_by_role("button", name="Create and deploy").click()
+    expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
+    link = page.locator("#deployment-part .hosts a")
+    assert "hello from the dashboard" in towline.get(link.inner_text().partition(":")[0]).text
+    expect(page.locator(".log li").filter(has_text="switch").or_(page.locator(".log li")).first).to_be_visible()
+    assert faults == []
+
+
+def test_a_deployment_is_seen_live_by_two_and_only_one_may_act(
+    context: BrowserContext, other: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    found = towline.client.projects.get(project)
+    ann, bob = context.new_page(), other.new_page()
+    faults = faults_of(ann) + faults_of(bob)
+    service = f"/projects/{project}/services/web"
+    sign_in(ann, towline.api_url, add_user(towline, project=found.id, role="developer"), service)
+    sign_in(bob, towline.api_url, add_user(towline, project=found.id, role="viewer"), service)
+    expect(ann.get_by_role("link", name="Deploy", exact=True)).to_be_visible()
+    expect(bob.locator("main form, main button")).to_have_count(0)
+    expect(bob.get_by_text("You are viewer here")).to_be_visible()
+
+    files = app("hello", more='RUN ["/bin/sh", "-c", "for n in 1 2 3; do echo line $n; sleep 1; done"]')
+    deployment = start_deployment(towline, project, files)
+    for page in (ann, bob):
+        expect(page.get_by_text("A deployment is under way")).to_be_visible()
+        page.goto(f"{towline.api_url}/deployments/{deployment}")
+    expect(ann.get_by_role("button", name="Cancel")).to_be_visible()
+    for page in (ann, bob):
+        expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
+        for number in (1, 2, 3):
+            expect(page.locator(".log li").filter(has_text=f"line {number}").last).to_be_visible()
+    expect(bob.locator("main form")).to_have_count(0)
+    numbers = [page.locator(".log li").count() for page in (ann, bob)]
+    assert numbers[0] == numbers[1] > 0
+    ann.goto(towline.api_url + service)
+    ann.get_by_label("Instances").fill("2")
+    ann.get_by_role("button", name="Scale").click()
+    bob.goto(towline.api_url + service)
+    expect(bob.locator("#status-part").get_by_text("of 2")).to_be_visible()
+    assert faults == []
+
+
+def test_without_scripts_pages_read_and_forms_post(browser: Browser, towline: RunningTowline, project: str) -> None:
+    plain = browser.new_context(java_script_enabled=False)
+    page = plain.new_page()
+    sign_in(page, towline.api_url, add_user(towline))
+    page.get_by_label("Project", exact=True).fill(project)
+    page.get_by_label("Service", exact=True).fill("web")
+    page.get_by_label("Image", exact=True).last.fill(BASE)
+    page.locator("input[value=image]").check()
+    page.get_by_role("button", name="Create and deploy").click()
+    page.wait_for_url("**/deployments/*")
+    expect(page.get_by_role("heading", name="web")).to_be_visible()
+    page.goto(f"{towline.api_url}/projects/{project}/services/web/variables")
+    page.get_by_label("Name", exact=True).fill("GREETING")
+    page.get_by_label("Value").fill("hello")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.locator("#var-GREETING")).to_contain_text("hello")
+    page.get_by_label("Name", exact=True).fill("LOST")
+    page.get_by_label("As a file").fill("no path")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    plain.close()
+
+
+def test_axe_finds_nothing_serious_and_hostile_text_stays_text(
+    context: BrowserContext, towline: RunningTowline, project: str, axe: str
+) -> None:
+    page = context.new_page()
+    faults = faults_of(page)
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True))
+    pages = fill(towline, project)
+    shut = context.browser.new_context().new_page() if context.browser else page
+    found: dict[str, Any] = {}
+    for name, path in pages.items():
+        found[name] = _look(page, towline.api_url + path, axe)
+    for name, path in {"front": "/", "sign-in": "/sign-in", "password-reset": "/password-reset"}.items():
+        found[name] = _look(shut, towline.api_url + path, axe)
+    shut.context.close()
+    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert [fault for fault in faults if "404" not in fault] == []
+
+
+def _look(page: Page, url: str, axe: str) -> list[str]:
+    """What is wrong with a page: axe's serious findings, sideways overflow on a phone, markup that came alive."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(url)
+    page.evaluate(axe)
+    wrong = [
+        f"{found['id']} {[node['target'] for node in found['nodes']]}"
+        for found in page.evaluate("axe.run().then(result => result.violations)")
+        if found["impact"] in {"serious", "critical"}
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append("it is too wide for a phone")
+    if "owned" in page.title() or page.locator("main img[src=x]").count():
+        wrong.append("hostile text came alive")
+    if "do-not-show-this" in page.content():
+        wrong.append("a secret is shown")
+    return wrong

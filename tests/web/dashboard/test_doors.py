@@ -1,0 +1,134 @@
+"""Who may see and do what by the dashboard: every address tried as everyone; the answers are written here by hand."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.web.browser import Browser
+from tests.web.dashboard.visitors import make_scene
+from tests.web.door import Door
+
+from towline.web.dashboard.router import FORMS, PAGES
+
+PEOPLE: Final = ("nobody", "stranger", "viewer", "developer", "admin", "owner", "root")
+READERS: Final = ("nobody", "stranger", "viewer", "owner", "root")
+#                nobody stranger viewer owner root
+EVERYONE: Final = (303, 200, 200, 200, 200)
+MEMBERS: Final = (303, 404, 200, 200, 200)
+INVITERS: Final = (303, 404, 403, 200, 200)
+ROOT: Final = (303, 404, 404, 404, 200)
+ADMINISTERS: Final = (303, 403, 403, 403, 200)
+
+#                nobody stranger viewer developer admin owner root
+NOBODYS: Final = (303, 404, 404, 404, 404, 404, 404)
+DEPLOYS: Final = (303, 404, 403, 0, 0, 0, 0)
+MANAGES: Final = (303, 404, 403, 403, 0, 0, 0)
+OWNS: Final = (303, 404, 403, 403, 403, 0, 0)
+OWN: Final = (303, 0, 0, 0, 0, 0, 0)
+"""0: any answer but 403, 404 and a redirect to the sign-in page; the visitor was let in."""
+
+_P: Final = "/projects/{project}"
+_S: Final = "/projects/{project}/services/{service}"
+_G: Final = "/projects/{project}/groups/{group}"
+_D: Final = "/deployments/{deployment}"
+EXPECTED_PAGES: Final[dict[str, tuple[int, ...]]] = {
+    _P: MEMBERS,
+    f"{_P}/settings": MEMBERS,
+    f"{_P}/members": MEMBERS,
+    f"{_P}/audit": INVITERS,
+    _G: MEMBERS,
+    _S: MEMBERS,
+    **{f"{_S}/{tab}": MEMBERS for tab in ("deployments", "deploy", "log", "variables", "domains", "settings")},
+    _D: MEMBERS,
+    "/account/keys": EVERYONE,
+    "/account/sessions": EVERYONE,
+    "/instance": ROOT,
+    "/instance/audit": ADMINISTERS,
+}
+EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
+    "/new": (OWN, {"project": "none-of-these"}),
+    f"{_P}/new": (MANAGES, {"service": "Not A Name"}),
+    f"{_P}/deploy": (DEPLOYS, {}),
+    f"{_P}/settings": (OWNS, {"name": "{project}", "description": "x"}),
+    f"{_P}/delete": ((303, 404, 422, 422, 422, 422, 422), {"confirm": "something else"}),
+    f"{_P}/environments": (MANAGES, {"name": "Not A Name"}),
+    f"{_P}/environments/{{environment}}/delete": ((303, 422, 422, 422, 422, 422, 422), {"confirm": "x"}),
+    f"{_P}/members": (MANAGES, {"email": "kim@example.com", "role": "viewer"}),
+    f"{_P}/members/change": ((303, 404, 403, 403, 404, 404, 404), {"user": "usr_0", "role": "viewer"}),
+    f"{_P}/members/remove": ((303, 404, 403, 403, 404, 404, 404), {"user": "usr_0"}),
+    f"{_P}/members/leave": ((303, 404, 0, 0, 0, 409, 404), {}),
+    f"{_P}/invitations/resend": (NOBODYS, {"invitation": "inv_0"}),
+    f"{_P}/invitations/revoke": (NOBODYS, {"invitation": "inv_0"}),
+    f"{_G}/cancel": (DEPLOYS, {}),
+    f"{_G}/rollback": ((303, 404, 403, 404, 404, 404, 404), {"environment": "production"}),
+    f"{_S}/deploy": (DEPLOYS, {"image": "app:2"}),
+    f"{_S}/act": (DEPLOYS, {"action": "restart"}),
+    f"{_S}/scale": (DEPLOYS, {"replicas": "1"}),
+    f"{_S}/rollback": (DEPLOYS, {"release": "1"}),
+    f"{_S}/variables": (MANAGES, {"name": "A", "value": "1"}),
+    f"{_S}/variables/delete": ((303, 404, 403, 403, 0, 404, 404), {"name": "A"}),
+    f"{_S}/variables/undo": ((303, 404, 403, 403, 404, 404, 404), {"change": "vch_0"}),
+    f"{_S}/domains": (MANAGES, {"host": "not a host"}),
+    f"{_S}/domains/delete": ((303, 404, 403, 403, 404, 404, 404), {"route": "rou_0"}),
+    f"{_S}/needs": ((303, 404, 403, 403, 404, 404, 404), {"dependency": "svc_0"}),
+    f"{_S}/needs/delete": ((303, 404, 403, 403, 404, 404, 404), {"dependency": "svc_0"}),
+    f"{_S}/settings": (MANAGES, {"name": "{service}", "port": "80"}),
+    f"{_S}/delete": ((303, 404, 422, 422, 422, 422, 422), {"confirm": "something else"}),
+    f"{_D}/cancel": ((303, 404, 403, 409, 409, 409, 409), {}),
+    f"{_D}/retry": (DEPLOYS, {}),
+    f"{_D}/rollback": (DEPLOYS, {}),
+    "/account/keys": (OWN, {"name": "", "scope": "*"}),
+    "/account/keys/revoke": (NOBODYS, {"key": "key_0"}),
+    "/account/sessions/end": (NOBODYS, {"session": "ses_0"}),
+    "/account/sessions/end-others": (OWN, {}),
+    "/instance/invite": ((303, 403, 403, 403, 403, 403, 0), {"email": "kim@example.com"}),
+    "/instance/users/change": ((303, 403, 403, 403, 403, 403, 404), {"user": "usr_0", "field": "is_disabled"}),
+}
+
+
+async def test_everyone_sees_exactly_what_is_written_here(door: Door) -> None:
+    scene = await make_scene(door)
+    wrong: dict[str, str] = {}
+    for path, answers in EXPECTED_PAGES.items():
+        for name, expected in zip(READERS, answers, strict=True):
+            answer = await scene.people[name].get(path.format(**scene.values))
+            if answer.status_code != expected:
+                wrong[f"{path} as {name}"] = f"{answer.status_code}, not {expected}"
+
+    assert wrong == {}
+
+
+async def test_everyone_does_exactly_what_is_written_here(door: Door) -> None:
+    scene = await make_scene(door)
+    wrong: dict[str, str] = {}
+    forms = sorted(EXPECTED_FORMS.items(), key=lambda item: item[0].endswith("leave"))
+    for path, (answers, fields) in forms:
+        given = {name: value.format(**scene.values) for name, value in fields.items()}
+        for name, expected in zip(PEOPLE, answers, strict=True):
+            status = await _send(scene.people[name], path.format(**scene.values), given)
+            is_right = status == expected or (expected == 0 and status not in {401, 403, 404})
+            if not is_right or status >= 500:
+                wrong[f"POST {path} as {name}"] = f"{status}, not {expected}"
+    assert wrong == {}
+
+
+async def test_no_address_is_missing_here() -> None:
+    assert EXPECTED_PAGES.keys() == PAGES.keys()
+    assert EXPECTED_FORMS.keys() == FORMS.keys()
+
+
+async def test_no_form_is_obeyed_when_another_site_sent_it(door: Door) -> None:
+    scene = await make_scene(door)
+    owner = scene.people["owner"]
+    for path, (_, fields) in EXPECTED_FORMS.items():
+        given = {name: value.format(**scene.values) for name, value in fields.items()}
+        answer = await owner.send(path.format(**scene.values), given, origin="http://shop.towline.test")
+        assert answer.status_code == 403, path
+        silent = await owner.http.post(path.format(**scene.values), data=given)
+        assert silent.status_code == 403, path
+
+
+async def _send(browser: Browser, path: str, fields: Mapping[str, str]) -> int:
+    headers = {"Origin": browser.origin, "X-Towline-Form": "1"}
+    answer = await browser.http.post(path, data={"sent": "yes", **fields}, headers=headers)
+    is_away = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
+    return 401 if is_away and "towline_session" in browser.http.cookies else answer.status_code
