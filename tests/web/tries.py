@@ -55,6 +55,7 @@ MANAGES: Final = Answers(401, 404, 403, 403, OK, OK, 404, OK, OK, 404, 403, "man
 INVITES: Final = Answers(401, 404, 403, 403, OK, OK, 404, OK, OK, 404, 403, "manage_collaborators")
 OWNS: Final = Answers(401, 404, 403, 403, 403, OK, 404, OK, OK, 404, 403, "manage_project")
 GRANTS: Final = replace(INVITES, scope="")
+HANDS_OVER: Final = replace(OWNS, scope="")
 """Nobody gives more than they hold: a key must hold all that the role does."""
 ADMINISTERS: Final = Answers(401, 403, 403, 403, 403, 403, 403, OK, 403, 403, 403, "administer")
 LETS_IN: Final = replace(ADMINISTERS, scope="")
@@ -91,7 +92,7 @@ TRIES: Final[dict[str, Try]] = {
     "members.update": Try(GRANTS, "PATCH", f"{_P}/members/{{member}}", {"role": "viewer"}),
     "members.remove": Try(GRANTS, "DELETE", f"{_P}/members/{{member}}"),
     "members.leave": Try(LEAVES, "DELETE", f"{_P}/membership"),
-    "members.transfer": Try(OWNS, "POST", f"{_P}/transfer", {"user": "{owner}"}),
+    "members.transfer": Try(HANDS_OVER, "POST", f"{_P}/transfer", {"user": "{owner}"}),
     "invitations.list": Try(INVITES, "GET", "/invitations", query={"project": "{project}"}),
     "invitations.create": Try(
         GRANTS, "POST", "/invitations", {"project": "{project}", "email": "p{number}@example.com", "role": "viewer"}
