@@ -371,43 +371,6 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequest:
-    """A pull or merge request as a webhook told of it; `action` is what happened to it, in the platform's own word."""
-
-    number: int
-    action: str
-    title: str = ""
-    head_ref: str = ""
-    head_revision: str = ""
-    base_ref: str = ""
-    is_fork: bool = False
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookEvent:
-    """What a verified webhook said; `changed_paths` None means that not all were listed, `ref` is the full ref.
-
-    `addresses` are those of the repository, `message` is that of the newest commit, `reason` says why an event is
-    ignored.
-    """
-
-    kind: Literal["push", "tag", "pull_request", "branch_deleted", "ping", "ignored"]
-    delivery_id: str
-    ref: str = ""
-    revision: str = ""
-    changed_paths: tuple[str, ...] | None = None
-    previous_revision: str = ""
-    is_forced: bool = False
-    message: str = ""
-    sender: str = ""
-    addresses: tuple[str, ...] = ()
-    default_branch: str = ""
-    pull_request: PullRequest | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class StoredBundle:
     """A bundle on this machine's disk, ready to be unpacked or sent."""
 

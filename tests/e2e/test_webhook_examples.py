@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from towline.sources.base import WebhookEvent
 from towline.sources.platforms.github import GITHUB
-from towline.values import WebhookEvent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from towline.errors import InvalidInput
+from towline.sources.base import WebhookEvent
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
 from towline.sources.signatures import sign_webhook, validate_signed_webhook
 from towline.sources.upload import UploadSource
 from towline.storage.local import LocalStorage
-from towline.values import WebhookEvent
 
 SECRET = "whsec-0123456789"
 NOW = 1_750_000_000

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from towline.values import Bundle, Credential, Report, WebhookEvent
+from towline.values import Bundle, Credential, Report
 
 StoreTree = Callable[[Path], Awaitable[tuple[str, int]]]
 """Stores a fetched tree as a bundle and returns its digest and stored size; given to each source when it is made."""
@@ -31,6 +31,43 @@ class FetchRequest:
     max_bytes: int = 2 * 1024**3
     max_files: int = 200_000
     extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull or merge request as a webhook told of it; `action` is what happened to it, in the platform's own word."""
+
+    number: int
+    action: str
+    title: str = ""
+    head_ref: str = ""
+    head_revision: str = ""
+    base_ref: str = ""
+    is_fork: bool = False
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """What a verified webhook said; `changed_paths` None means that not all were listed, `ref` is the full ref.
+
+    `addresses` are those of the repository, `message` is that of the newest commit, `reason` says why an event is
+    ignored.
+    """
+
+    kind: Literal["push", "tag", "pull_request", "branch_deleted", "ping", "ignored"]
+    delivery_id: str
+    ref: str = ""
+    revision: str = ""
+    changed_paths: tuple[str, ...] | None = None
+    previous_revision: str = ""
+    is_forced: bool = False
+    message: str = ""
+    sender: str = ""
+    addresses: tuple[str, ...] = ()
+    default_branch: str = ""
+    pull_request: PullRequest | None = None
+    reason: str = ""
 
 
 class Source(ABC):

@@ -9,11 +9,11 @@ from typing import ClassVar
 from towline.errors import InvalidInput
 from towline.infra.contents import disk_errors
 from towline.infra.scratch import scratch_folder
-from towline.sources.base import FetchRequest, Source, StoreTree
+from towline.sources.base import FetchRequest, Source, StoreTree, WebhookEvent
 from towline.sources.references import check_image_reference
 from towline.sources.settings import check_keys, get_text
 from towline.sources.signatures import validate_signed_webhook
-from towline.values import Bundle, Report, WebhookEvent
+from towline.values import Bundle, Report
 
 _LONGEST_DOCKERFILE = 64 * 1024
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 from towline.errors import InvalidInput
-from towline.values import WebhookEvent
+from towline.sources.base import WebhookEvent
 
 SIGNATURE_HEADER = "x-towline-signature"
 TIMESTAMP_HEADER = "x-towline-timestamp"

@@ -10,10 +10,10 @@ from towline.infra.archives.members import UnpackLimits
 from towline.infra.archives.unpacking import unpack_archive
 from towline.infra.contents import check_digest, content_path
 from towline.infra.scratch import scratch_folder
-from towline.sources.base import FetchRequest, Source, StoreTree
+from towline.sources.base import FetchRequest, Source, StoreTree, WebhookEvent
 from towline.sources.settings import check_keys
 from towline.sources.signatures import validate_signed_webhook
-from towline.values import Bundle, Report, WebhookEvent
+from towline.values import Bundle, Report
 
 
 class UploadSource(Source):

@@ -14,7 +14,7 @@ from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.hooks import Hook, HookDelivery
 from towline.names import new_id
-from towline.values import PullRequest, WebhookEvent
+from towline.sources.base import PullRequest, WebhookEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pathspec import GitIgnoreSpec
 
-from towline.values import WebhookEvent
+from towline.sources.base import WebhookEvent
 
 BRANCHES: Final = "refs/heads/"
 TAGS: Final = "refs/tags/"

@@ -10,7 +10,7 @@ from typing import ClassVar
 from towline.errors import InvalidInput, SourceUnavailable, TimedOut, TooLarge
 from towline.infra.processes import Finished
 from towline.infra.scratch import measure_folder
-from towline.sources.base import FetchRequest, Source, StoreTree
+from towline.sources.base import FetchRequest, Source, StoreTree, WebhookEvent
 from towline.sources.git.failures import Reason, fetch_failure, find_reason
 from towline.sources.git.lfs import find_lfs_pointers
 from towline.sources.git.remotes import Remote, check_ref, parse_remote
@@ -18,7 +18,7 @@ from towline.sources.git.repository import Checkout, Commit
 from towline.sources.git.workspace import Workspace, open_workspace
 from towline.sources.settings import check_keys, get_flag, get_text
 from towline.sources.signatures import validate_signed_webhook
-from towline.values import Bundle, Report, WebhookEvent
+from towline.values import Bundle, Report
 
 _KEYS = ("branch", "lfs", "subdirectory", "submodules", "url")
 _NO_ACCESS = frozenset({Reason.NEEDS_CREDENTIAL, Reason.REFUSED, Reason.NO_REPOSITORY, Reason.HOST_KEY})

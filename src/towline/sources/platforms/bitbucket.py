@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
+from towline.sources.base import PullRequest, WebhookEvent
 from towline.sources.platforms.payloads import items, number, part, read_payload, text, texts
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_signed
-from towline.values import PullRequest, WebhookEvent
 
 _ACTIONS: Final = {
     "pullrequest:created": "opened",

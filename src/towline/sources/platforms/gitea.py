@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from towline.sources.base import PullRequest, WebhookEvent
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -13,7 +14,6 @@ from towline.sources.platforms.payloads import (
     texts,
 )
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_signed
-from towline.values import PullRequest, WebhookEvent
 
 _PULL_REQUESTS: Final = frozenset({"pull_request", "pull_request_sync", "pull_request_label"})
 

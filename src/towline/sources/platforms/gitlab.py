@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from typing import Any, Final
 
+from towline.sources.base import PullRequest, WebhookEvent
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -16,7 +17,6 @@ from towline.sources.platforms.payloads import (
     texts,
 )
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_same
-from towline.values import PullRequest, WebhookEvent
 
 _ENCODED: Final = "whsec_"
 

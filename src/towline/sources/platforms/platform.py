@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from towline.values import WebhookEvent
+from towline.sources.base import WebhookEvent
 
 Headers = Mapping[str, str]
 """Names in lower case."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from towline.errors import InvalidInput
 from towline.names import check_host
-from towline.sources.base import FetchRequest, Source
+from towline.sources.base import FetchRequest, Source, WebhookEvent
 from towline.sources.git.source import GitSource
 from towline.sources.platforms.bitbucket import BITBUCKET
 from towline.sources.platforms.gitea import GITEA
@@ -14,7 +14,7 @@ from towline.sources.platforms.github import GITHUB
 from towline.sources.platforms.gitlab import GITLAB
 from towline.sources.platforms.platform import Platform
 from towline.sources.settings import check_keys, get_text
-from towline.values import Bundle, Report, WebhookEvent
+from towline.values import Bundle, Report
 
 PLATFORMS: Final = (GITHUB, GITLAB, GITEA, BITBUCKET)
 _GIT_KEYS: Final = ("branch", "lfs", "subdirectory", "submodules")
