@@ -102,6 +102,7 @@ class Settings(BaseModel):
     backup_concurrency: int = Field(2, ge=1, description="Dumps, snapshots and restores at once.")
     templates_dir: Path | None = Field(None, description="Folder of further templates, `NAME.yaml` each.")
     kept_releases: int = Field(10, description="Releases per workload that can be rolled back to.")
+    kept_runs: int = Field(200, ge=1, description="Runs per cron service that are kept, with their logs.")
     kept_log_days: int = Field(30, description="Days that log lines are kept.")
     kept_log_lines: int = Field(1_000_000, description="Most lines kept per log.")
     kept_log_bytes: int = Field(256 * 1024**2, ge=1024**2, description="About as many bytes are kept per log.")

@@ -8,10 +8,12 @@ from tests.web.door import Door, Person
 
 from towline.actions.runs.attempt import claim_next_run
 from towline.actions.runs.carrying_out import carry_out_run
+from towline.contract.project_file_text import parse_project_file
 from towline.contract.runs import Run, RunList
 from towline.contract.status import ServiceStatus
 
 SERVICE = "/projects/shop/services/nightly"
+IMAGE = {"type": "custom", "config": {"image": "app:1"}}
 RUN: dict[str, Any] = {"schedule": "30 2 * * *", "start_command": ["false"]}
 
 
@@ -102,3 +104,16 @@ async def test_what_is_deployed_as_cron_stays_so_and_has_no_instances(ann: Perso
         "Europe/Berlin",
         3600,
     )
+
+
+async def test_the_export_of_a_project_holds_its_schedules_and_applies_to_nothing(ann: Person) -> None:
+    await ann.patch(SERVICE, {"time_zone": "Europe/Berlin", "timeout_seconds": 60, "source": IMAGE})
+    text = (await ann.get("/projects/shop/file"))["text"]
+    assert "schedule: 30 2 * * *" in text
+    file = parse_project_file(text).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    plan = await ann.post("/project-files/plan", {"file": file, "deletes": True})
+    assert plan["changes"] == []
+    file["services"]["nightly"]["schedule"] = "61 2 * * *"
+    assert (await ann.call("POST", "/project-files/plan", json={"file": file})).status_code == 422
+    file["services"]["nightly"].pop("schedule")
+    assert (await ann.call("POST", "/project-files/plan", json={"file": file})).status_code == 422

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from towline.actions.audit_chain import trim_audit
 from towline.actions.platform import Platform
 from towline.actions.private_images import forget_removed_images
+from towline.actions.runs.history import forget_old_runs
 from towline.actions.sessions import forget_old_sessions
 from towline.actions.tickets import forget_old_tickets
 from towline.errors import TowlineError
@@ -34,6 +35,7 @@ async def clean_up(platform: Platform) -> None:
     await forget_removed_images(platform)
     await remove_unneeded_bundles(platform)
     await trim_history(platform)
+    await forget_old_runs(platform)
     await trim_logs(platform)
     await trim_audit(platform)
 

@@ -3,21 +3,26 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
 from sqlalchemy import func, select, update
-from tests.stand_ins import World, make_world
+from tests.actions.groups.stack import Stack
+from tests.stand_ins import World, make_world, stand_in_platform
 
+from towline.actions.health import check_all
 from towline.actions.logs import follow_lines, read_lines
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all
 from towline.actions.runs.attempt import RunAttempt, claim_next_run, release_run_leases
 from towline.actions.runs.carrying_out import carry_out_run
 from towline.actions.runs.due import ask_due_runs
+from towline.actions.runs.history import forget_old_runs
 from towline.actions.runs.requests import cancel_run, request_run
 from towline.actions.scaling import start_workload, stop_workload
 from towline.errors import Conflict
+from towline.models.groups import Group
 from towline.models.history import Event
 from towline.models.projects import Environment, Project
 from towline.models.runs import CronRun
@@ -212,3 +217,35 @@ async def test_stopping_the_service_ends_its_runs_and_starts_none(platform: Plat
     assert await ask_due_runs(platform, now=NOON + timedelta(minutes=31)) == 0
     assert await ask_due_runs(platform, now=NOON + timedelta(days=1, minutes=31)) == 1
     assert await platform.orchestrator.list_instances() == []
+
+
+async def test_only_the_latest_runs_are_kept_with_their_logs(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
+    async with stand_in_platform(tmp_path, postgres_url=postgres_url, redis_url=redis_url, kept_runs=2) as platform:
+        world = await make_cron(platform)
+        made: list[CronRun] = []
+        for _ in range(4):
+            made.append(await run_now(world))
+            await carry_out_next(world)
+        await forget_old_runs(platform)
+        assert [run.id for run in await runs(world)] == [run.id for run in made[2:]]
+        assert [bool(await log_of(world, run)) for run in made] == [False, False, True, True]
+
+
+async def test_a_cron_member_of_a_group_has_nothing_to_start_and_holds_nobody_up(
+    platform: Platform,
+) -> None:
+    stack = Stack(await make_world(platform), {})
+    stack.services["web"] = stack.world.service
+    await stack.add("chore", type="cron", port=None, run=DAILY)
+    await stack.depend("web", "chore")
+    group = await stack.request({"web": "app:1", "chore": "app:1"})
+    await stack.work()
+    async with platform.database.transaction() as work:
+        ended = (await work.session.scalars(select(Group).where(Group.id == group.id))).one()
+    assert ended.status == "success", ended.error
+    [instance] = await platform.orchestrator.list_instances()
+    assert instance.workload_id == (await stack.world.get_workload()).id
+    await reconcile_all(platform)
+    await check_all(platform)
+    assert len(await platform.orchestrator.list_instances()) == 1
+    assert (await stack.world.get_workload()).health == "healthy"
