@@ -1,14 +1,19 @@
 """Bytes of any kind are answered with a problem, never with a fault of our own."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterable
 from typing import Any, Final
 
 import pytest
+from fastapi import Request
+from starlette.types import Message
 from tests.web.door import Door, Person
 
 from towline.contract.problems import PROBLEM_MEDIA_TYPE, Problem
+from towline.errors import InvalidInput
+from towline.web.bodies import read_at_most
 
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -158,3 +163,13 @@ async def test_every_answer_says_not_to_guess_nor_keep_it(door: Door, ann: Perso
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_who_sends_nothing_more_is_not_waited_for() -> None:
+    pieces: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Message:
+        return pieces.pop() if pieces else await asyncio.Future()
+
+    with pytest.raises(InvalidInput, match="did not come"):
+        await read_at_most(Request({"type": "http"}, receive), 10, seconds=0.01)

@@ -1,5 +1,6 @@
 """Reading requests: bounded bodies, and bodies, queries and paths into the contract's models."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -13,6 +14,7 @@ from towline.errors import InvalidInput, NotFound, TooLarge
 from towline.web.problems import invalid_request
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+BODY_SECONDS: Final = 60.0
 _PATH_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}|_[A-Za-z0-9_]{0,127}")
 
 
@@ -21,13 +23,26 @@ async def read_body(request: Request, operation: Operation) -> bytes:
     if operation.request is None:
         return b""
     kind = request.headers.get("content-type", operation.request_media_type).partition(";")[0].strip().lower()
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Send less in one request.")
+    body = await read_at_most(request, MAX_BODY_BYTES)
     if body and kind != operation.request_media_type:
         raise InvalidInput(f"The body is sent as {kind[:100]}, not {operation.request_media_type}.", field="body")
+    return body
+
+
+async def read_at_most(request: Request, most: int, *, what: str = "body", seconds: float = BODY_SECONDS) -> bytes:
+    """What is sent, TooLarge above so many bytes; InvalidInput when it does not come in time.
+
+    Whoever sends a byte now and then, signed in or not, would else hold a connection for ever.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise TooLarge(f"The {what} is larger than {most} bytes.", hint="Send less in one request.")
+    except TimeoutError as error:
+        raise InvalidInput(f"The {what} did not come within {seconds:g} s.", field="body") from error
     return bytes(body)
 
 

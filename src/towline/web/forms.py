@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from starlette.responses import Response
 
-from towline.errors import InvalidInput, TooLarge, TowlineError
+from towline.errors import InvalidInput, TowlineError
+from towline.web.bodies import read_at_most
 from towline.web.pages import page
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -20,11 +21,7 @@ async def read_form(request: Request, *, most: int = MAX_FORM_BYTES) -> Mapping[
     """The fields of a form, the last of each name; TooLarge and InvalidInput for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise InvalidInput("This page takes a form.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise TooLarge(f"The form is larger than {most} bytes.", hint="Send less.")
+    body = await read_at_most(request, most, what="form")
     try:
         return dict(parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS))
     except ValueError as error:
