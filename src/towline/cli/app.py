@@ -12,6 +12,7 @@ from towline import __version__
 from towline.cli import (
     account,
     audit,
+    backups,
     deploy,
     deployments,
     domains,
@@ -33,8 +34,10 @@ from towline.cli import (
     secrets,
     services,
     status,
+    templates,
     users,
     variable_views,
+    volumes,
 )
 from towline.cli.output import has_colours
 from towline.contract.faults import fault_text
@@ -77,6 +80,9 @@ _NOUNS: Final = (
     runs.runs,
     variable_views.variables,
     hooks.hooks,
+    templates.templates,
+    backups.backups,
+    volumes.volumes,
     domains.domains,
     members.members,
     users.users,

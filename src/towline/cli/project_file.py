@@ -62,7 +62,7 @@ def plan(
         if session.output.is_json:
             return session.output.model(made, {})
         _say_notes(session.output, read)
-        return _say_plan(session.output, made, read=read)
+        return _say_plan(session.output, made, project=read.file.project)
 
 
 def apply(
@@ -83,19 +83,24 @@ def apply(
         request = PlanRequest(file=read.file, environment=session.environment(environment), deletes=delete)
         if read.needs_upload and not no_deploy:
             request = request.model_copy(update={"upload": _upload(session, read, yes=yes)})
-        made = session.client.project_files.plan(request)
-        _say_plan(session.output, made, read=read)
-        if not (_is_change(made) or (made.deploys and not no_deploy)):
-            return
-        session.confirm("Apply this?", yes=yes)
-        wanted = ApplyRequest(
-            **{name: getattr(request, name) for name in PlanRequest.model_fields},
-            fingerprint=made.fingerprint,
-            deploys=not no_deploy,
-        )
-        applied = session.client.project_files.apply(wanted)
-        if applied.group is not None:
-            follow_group(session, session.client.groups.get_status(read.file.project, applied.group), detach=detach)
+        carry_out(session, request, deploys=not no_deploy, detach=detach, yes=yes)
+
+
+def carry_out(session: Session, request: PlanRequest, *, deploys: bool, detach: bool, yes: bool) -> None:
+    """Show the plan of a file, ask, apply exactly that, and follow what it deploys."""
+    made = session.client.project_files.plan(request)
+    _say_plan(session.output, made, project=request.file.project)
+    if not (_is_change(made) or (made.deploys and deploys)):
+        return
+    session.confirm("Apply this?", yes=yes)
+    wanted = ApplyRequest(
+        **{name: getattr(request, name) for name in PlanRequest.model_fields},
+        fingerprint=made.fingerprint,
+        deploys=deploys,
+    )
+    applied = session.client.project_files.apply(wanted)
+    if applied.group is not None:
+        follow_group(session, session.client.groups.get_status(request.file.project, applied.group), detach=detach)
 
 
 def export(*, project: ProjectOption = None, as_json: AsJson = False) -> None:
@@ -160,7 +165,7 @@ def _say_notes(output: Output, read: _Read) -> None:
         output.say(f"Not carried: {note}")
 
 
-def _say_plan(output: Output, made: Plan, *, read: _Read) -> None:
+def _say_plan(output: Output, made: Plan, *, project: str) -> None:
     for change in made.changes:
         _say_change(output, change)
     if made.deploys:
@@ -168,7 +173,7 @@ def _say_plan(output: Output, made: Plan, *, read: _Read) -> None:
     if made.interrupts:
         output.say(f"Down for a moment, since a volume changes hands: {', '.join(made.interrupts)}.")
     if not _is_change(made) and not made.deploys:
-        output.say(f"{read.file.project} is as the file says.")
+        output.say(f"{project} is as the file says.")
 
 
 def _say_change(output: Output, change: Change) -> None:

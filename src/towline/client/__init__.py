@@ -22,6 +22,7 @@ from towline.client.runs import Runs
 from towline.client.second_factors import Passkeys, SecondFactors
 from towline.client.secrets import Secrets, WebhookSecrets
 from towline.client.services import Services
+from towline.client.templates import Templates
 from towline.client.uploads import Uploads
 from towline.client.users import Users
 from towline.client.variables import GlobalVariables, Variables
@@ -51,6 +52,7 @@ class TowlineClient:
         self.global_variables = GlobalVariables(self.connection)
         self.hooks = Hooks(self.connection)
         self.project_files = ProjectFiles(self.connection)
+        self.templates = Templates(self.connection)
         self.backups = Backups(self.connection)
         self.volumes = Volumes(self.connection)
         self.routes = Routes(self.connection)

@@ -16,6 +16,7 @@ from towline.contract.routes.runs import RUN_OPERATIONS
 from towline.contract.routes.second_factors import SECOND_FACTOR_OPERATIONS
 from towline.contract.routes.services import SERVICE_OPERATIONS
 from towline.contract.routes.sign_in import SIGN_IN_OPERATIONS
+from towline.contract.routes.templates import TEMPLATE_OPERATIONS
 from towline.contract.routes.variables import VARIABLE_OPERATIONS
 
 OPERATIONS: Final = (
@@ -26,6 +27,7 @@ OPERATIONS: Final = (
     *GROUP_OPERATIONS,
     *VARIABLE_OPERATIONS,
     *PROJECT_FILE_OPERATIONS,
+    *TEMPLATE_OPERATIONS,
     *BACKUP_OPERATIONS,
     *HOOK_OPERATIONS,
     *SIGN_IN_OPERATIONS,
