@@ -1,7 +1,10 @@
 """Variables with origin, history and differences, through the HTTP door."""
 
 import pytest
+from sqlalchemy import select
 from tests.web.door import Door, Person
+
+from towline.models.variable_changes import VariableChange
 
 _PATH = "/projects/shop/variables"
 
@@ -108,3 +111,19 @@ async def test_values_too_long_for_an_environment_are_taken_as_files(ann: Person
     answer = await ann.call("PATCH", _PATH, json=long)
     assert (answer.status_code, answer.json()["field"]) == (422, "variables")
     await _set(ann, "A", "x" * 131_072, mount_path="/etc/long")
+
+
+async def test_nothing_stays_of_the_values_of_what_was_deleted(door: Door, ann: Person) -> None:
+    async def kept() -> int:
+        async with door.platform.database.transaction() as work:
+            return len((await work.session.scalars(select(VariableChange.id))).all())
+
+    await ann.post("/projects/shop/environments", {"name": "pr-1", "kind": "preview"})
+    secret = {"name": "S", "value": "1", "is_secret": True}
+    for place in ({}, {"service": "web"}, {"previews": True, "environment": "pr-1"}):
+        await ann.patch(_PATH, {"variables": [secret], **place})
+    found = [await kept()]
+    for path in ("/environments/pr-1", "/services/web", ""):
+        await ann.delete(f"/projects/shop{path}")
+        found.append(await kept())
+    assert found == [3, 2, 1, 0]

@@ -16,6 +16,7 @@ from towline.models.base import utc_now
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Variable, Workload
+from towline.models.variable_changes import VariableChange
 from towline.values import OPEN_STATUSES, EnvironmentKind
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ async def delete_environment(platform: Platform, work: Work, environment: Enviro
         raise Conflict("The production environment stays as long as its project.", hint="Delete the project instead.")
     await retire_workloads(platform, work, Workload.environment_id == environment.id)
     await work.session.execute(delete(Variable).where(Variable.environment_id == environment.id))
+    await work.session.execute(delete(VariableChange).where(VariableChange.environment_id == environment.id))
     data = {"environment": environment.name}
     mark_deleted(environment)
     publish_soon(platform, work, {environment.id})

@@ -21,6 +21,7 @@ from towline.models.base import utc_now
 from towline.models.deployments import Registry
 from towline.models.projects import Environment, Project, ProjectCollaborator
 from towline.models.services import Service, Variable, Workload
+from towline.models.variable_changes import VariableChange
 from towline.names import new_id
 from towline.values import EnvironmentKind
 
@@ -65,7 +66,7 @@ async def update_project(platform: Platform, work: Work, project: Project, chang
 
 
 async def delete_project(platform: Platform, work: Work, project: Project) -> None:
-    """Delete a project with all its services and environments, its variables, credentials and keys."""
+    """Delete a project with its services and environments, its variables with what they were, credentials and keys."""
     await retire_workloads(platform, work, Workload.project_id == project.id)
     for model in (Service, Environment):
         rows = select(model).where(model.project_id == project.id, model.deleted_at.is_(None))
@@ -75,6 +76,7 @@ async def delete_project(platform: Platform, work: Work, project: Project) -> No
     await session.execute(
         delete(Variable).where(_owned_by(project, Variable.project_id) | Variable.service_id.in_(_services(project)))
     )
+    await session.execute(delete(VariableChange).where(_owned_by(project, VariableChange.project_id)))
     await session.execute(
         update(Service).where(Service.project_id == project.id).values(source_credential=None, build_secrets=None)
     )

@@ -24,6 +24,7 @@ from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Variable, Workload
+from towline.models.variable_changes import VariableChange
 from towline.names import new_id
 from towline.values import EnvironmentKind, ServiceType
 
@@ -105,9 +106,10 @@ async def update_service(
 
 
 async def delete_service(platform: Platform, work: Work, service: Service) -> None:
-    """Delete a service, all that runs of it, its variables and its credentials."""
+    """Delete a service, all that runs of it, its variables with what they were, and its credentials."""
     await retire_workloads(platform, work, Workload.service_id == service.id)
     await work.session.execute(delete(Variable).where(Variable.service_id == service.id))
+    await work.session.execute(delete(VariableChange).where(VariableChange.service_id == service.id))
     service.source_credential = None
     service.build_secrets = None
     mark_deleted(service)
