@@ -155,3 +155,29 @@ def test_the_authoritys_own_words_are_kept_and_the_rest_is_left_out() -> None:
     assert explain(error) == "Incorrect validation certificate."
     assert explain("plain words") == "plain words."
     assert explain("") == "no reason given."
+
+
+async def test_the_platform_answers_over_plain_http_until_it_has_a_certificate(tmp_path: Path) -> None:
+    host, storage = "towline.example.com", tmp_path / "acme.json"
+    options = TraefikOptions(
+        routes_dir=tmp_path / "routes",
+        api_url="http://127.0.0.1:9",
+        api_password="0123456789abcdef",
+        platform=PlatformRoutes(host, "http://127.0.0.1:7000", certificate="acme", redirect_to_https=True),
+        acme_storage=storage,
+        certificate_look_seconds=0.01,
+    )
+    options.routes_dir.mkdir()
+
+    async def redirects() -> bool:
+        [file] = options.routes_dir.iterdir()
+        router = orjson.loads(file.read_bytes())["http"]["routers"]["towline_platform"]
+        return "towline_https" in router["middlewares"]
+
+    router = TraefikRouter(options)
+    async with router.session():
+        assert not await redirects()
+        storage.write_bytes(orjson.dumps({"towline": {"Certificates": [{"domain": {"main": host}}]}}))
+        await wait_until(redirects)
+    async with TraefikRouter(options).session():
+        assert await redirects()

@@ -33,6 +33,13 @@ async def find_certificate_problem(host: str, *, options: TraefikOptions, files:
     return dns or f"A certificate for {host} was asked for and has not arrived yet."
 
 
+def has_certificate(host: str, options: TraefikOptions, files: RouteFiles) -> bool:
+    """Whether Traefik has a certificate for the host, given or from the authority. Blocking."""
+    if files.find(certificate_file(host)) is not None:
+        return True
+    return bool(options.acme_storage and _is_stored(host, options.acme_storage))
+
+
 def find_refusal(host: str, log_file: Path) -> str:
     """The last error about the host's certificate in the tail of Traefik's JSON log, shortened. Blocking."""
     for line in reversed(_read_tail(log_file).splitlines()):
@@ -59,9 +66,7 @@ def _reason(line: bytes, host: str) -> str:
 
 def _is_missing(host: str, options: TraefikOptions, files: RouteFiles) -> bool:
     """Whether a route asks the authority for a certificate and there is none yet."""
-    if files.find(certificate_file(host)) is not None or not _is_wanted(host, files):
-        return False
-    return not (options.acme_storage and _is_stored(host, options.acme_storage))
+    return _is_wanted(host, files) and not has_certificate(host, options, files)
 
 
 def _is_wanted(host: str, files: RouteFiles) -> bool:

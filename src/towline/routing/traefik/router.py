@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
-from towline.errors import RouterUnavailable
+from towline.errors import RouterUnavailable, TowlineError
 from towline.routing.base import Router
 from towline.routing.certificates import check_pair
 from towline.routing.traefik.api import TraefikApi
@@ -24,13 +26,14 @@ from towline.routing.traefik.connections import count_connections
 from towline.routing.traefik.files import RouteFiles, certificate_file, owner_file
 from towline.routing.traefik.options import TraefikOptions
 from towline.routing.traefik.platform import platform_routes_config
-from towline.routing.traefik.problems import find_certificate_problem
+from towline.routing.traefik.problems import find_certificate_problem, has_certificate
 from towline.values import Route
 
 _PLATFORM_FILE = "towline.platform.yml"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _REMEMBERED = 1000
 _SAMPLE = 4
+_log = logging.getLogger(__name__)
 
 
 class TraefikRouter(Router):
@@ -108,19 +111,42 @@ class TraefikRouter(Router):
     async def session(self) -> AsyncGenerator[None]:
         """Hold the connection to Traefik's API; on entering, see that the platform's own routes are there."""
         await asyncio.to_thread(self._files.remove_leftovers)
-        await self._publish_platform()
+        is_complete = await self._publish_platform()
+        watch = None if is_complete else asyncio.create_task(self._complete_platform(), name="platform certificate")
         self._api.open()
         try:
             yield
         finally:
             await self._api.close()
+            if watch is not None:
+                watch.cancel()
+                await asyncio.wait([watch])
 
-    async def _publish_platform(self) -> None:
+    async def _publish_platform(self) -> bool:
+        """Write the platform's own routes, and whether that was all of them.
+
+        Plain HTTP leads to HTTPS only once there is a certificate: until then, nobody could reach the API at all.
+        """
         options = self._options
+        platform, host = options.platform, options.platform.host
+        can_redirect = await asyncio.to_thread(has_certificate, host, options, self._files)
+        redirects = platform.redirect_to_https and can_redirect
         config = platform_routes_config(
-            options.platform, api_password=options.api_password, https_port=options.https_port
+            replace(platform, redirect_to_https=redirects),
+            api_password=options.api_password,
+            https_port=options.https_port,
         )
         await asyncio.to_thread(self._files.put, _PLATFORM_FILE, render(config))
+        return redirects or not platform.redirect_to_https
+
+    async def _complete_platform(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.certificate_look_seconds)
+            try:
+                if await self._publish_platform():
+                    return
+            except TowlineError as error:
+                _log.warning("The platform's routes could not be written: %s", error)
 
     def _render(self, owner: str, routes: Sequence[Route]) -> bytes | None:
         options = self._options
