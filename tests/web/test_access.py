@@ -1,23 +1,17 @@
 """Who may do what: every door of the running application tried as everyone, against what is written in tries.py."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
-import pytest_asyncio
 from starlette.routing import Route, WebSocketRoute
-from tests.conftest import Servers, empty_redis
-from tests.stand_ins import stand_in_platform
-from tests.web.crowd import Crowd, gather, undone
-from tests.web.door import Person, open_door
+from tests.web.crowd import Crowd, undone
+from tests.web.door import Person
 from tests.web.listening import listen
 from tests.web.tries import OK, PAGES, ROOMS, TRIES, Answers, Try
 
-from towline.infra.database import Database
 from towline.models.base import utc_now
 from towline.web.app import create_app
 from towline.web.cookies import SESSION_COOKIE
@@ -27,18 +21,6 @@ from towline.web.operations import OperationRoute
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AREAS: Final = sorted({name.partition(".")[0] for name in TRIES})
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def crowd(tmp_path_factory: pytest.TempPathFactory, migrated_servers: Servers) -> AsyncIterator[Crowd]:
-    """Everyone before one door, in a database with a single connection, so that every try can be undone."""
-    folder: Path = tmp_path_factory.mktemp("door")
-    url = migrated_servers.create("doors")
-    async with stand_in_platform(folder, postgres_url=url, redis_url=empty_redis(migrated_servers)) as platform:
-        database = Database(url, pool_size=1, max_overflow=0)
-        async with open_door(replace(platform, database=database)) as door:
-            yield await gather(door)
-        await database.close()
 
 
 @pytest.mark.parametrize("area", AREAS)
