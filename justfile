@@ -20,6 +20,10 @@ test lane="all":
 up *options:
     ./up {{options}}
 
+# Pictures of every page of the dashboard, light and dark, wide and narrow, and what is too wide.
+screenshots folder="screenshots":
+    PYTHONPATH=. .venv/bin/python -m tests.e2e.browser.screenshots {{folder}}
+
 # Write the lock files anew after a change of pyproject.toml.
 lock:
     uv lock

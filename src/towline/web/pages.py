@@ -63,7 +63,8 @@ def page(
     """A page of Towline's own host for people who need not be signed in; never kept by a cache."""
     module = f'<script type="module" src="{escape(script)}"></script>' if script else ""
     sheet = f'<link rel="icon" href="{_MARK}" type="image/svg+xml"><link rel="stylesheet" href="{_STYLE_SHEET}">'
-    bar = f'<header class="bar"><a class="brand" href="/"><img src="{_MARK}" alt="" width="24" height="24">'
+    mark = f'<img src="{_MARK}" alt="" width="24" height="24">'
+    bar = f'<header class="bar"><a class="brand" href="/" aria-label="Towline">{mark}'
     html = (
         f"{_head(escape(title))}{sheet}{module}</head><body>{bar}<span>Towline</span></a></header>"
         f'<main class="narrow-page stack"><h1>{escape(title)}</h1>{body}</main></body></html>'

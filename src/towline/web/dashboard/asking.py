@@ -29,6 +29,11 @@ class Refused(TowlineError):
         self.problem = problem
         self.status = int(problem["status"])  # pyright: ignore[reportAttributeAccessIssue] - of this one refusal
 
+    @property
+    def code(self) -> str:
+        """The code that the operation gave."""
+        return str(self.problem["code"])
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

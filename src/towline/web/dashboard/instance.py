@@ -31,8 +31,9 @@ async def change_user(visit: Visit, fields: Fields) -> str:
 async def show_audit(visit: Visit) -> View:
     """What was changed anywhere, and what was refused."""
     query = {"limit": 50, "cursor": visit.request.query_params.get("cursor")}
-    found = await visit.ask("audit.list", query=query)
-    values = {"project": None, "entries": found["items"], "next_cursor": found["next_cursor"], "can_invite": True}
+    found, users = await visit.ask_all(wanting("audit.list", query=query), wanting("users.list", query={"limit": 200}))
+    people = {user["id"]: user["email"] for user in users["items"]}
+    values = {"project": None, "people": people, "entries": found["items"], "next_cursor": found["next_cursor"]}
     return View("audit.html", "Audit log", values)
 
 

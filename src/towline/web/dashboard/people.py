@@ -65,11 +65,15 @@ async def leave(visit: Visit, _: Fields) -> str:
 async def show_audit(visit: Visit) -> View:
     """What was changed in a project, and what was refused."""
     name = visit.path["project"]
-    project = await visit.ask("projects.get", project=name)
     query = {"project": name, "limit": 50, "cursor": visit.request.query_params.get("cursor")}
-    found = await visit.ask("audit.list", query=query)
+    project, members, found = await visit.ask_all(
+        wanting("projects.get", project=name),
+        wanting("members.list", project=name, query={"limit": 200}),
+        wanting("audit.list", query=query),
+    )
     values = {
         "project": project,
+        "people": {member["user_id"]: member["email"] for member in members["items"]},
         "entries": found["items"],
         "next_cursor": found["next_cursor"],
         **permissions(visit, project),

@@ -55,13 +55,15 @@ function connect() {
     if (wasAway) changed();
   };
   socket.onmessage = ({ data }) => hear(JSON.parse(data));
-  socket.onclose = () => {
-    if (state.socket !== socket) return;
+  socket.onclose = ({ code }) => {
+    if (state.socket !== socket) return undefined;
+    if (code === 4401) return location.reload();
     state.failures += 1;
     say(state.failures > 2 ? "Reconnecting… renewing every 5 s" : "Reconnecting…");
     const wait = Math.min(500 * 2 ** (state.failures - 1), SLOWEST) * (0.75 + Math.random() / 2);
     state.timer = setTimeout(connect, wait);
     if (state.failures > 2) poll();
+    return undefined;
   };
 }
 

@@ -95,5 +95,6 @@ document.addEventListener("keydown", (event) => {
 });
 prepare();
 unfold();
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 const rooms = document.body.dataset.rooms?.split(" ").filter(Boolean) ?? [];
 if (rooms.length) follow(rooms, renew);

@@ -1,0 +1,79 @@
+"""What every page of the dashboard keeps to: its size, its headers, inert text, forms without scripts."""
+
+import gzip
+import re
+
+from tests.web.dashboard.visitors import Scene, make_scene
+from tests.web.door import Door
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e" + "w" * 10_000
+_ASSET = re.compile(r'(?:src|href)="(/_towline/assets/[a-z0-9.]+)"|from "\./([a-z0-9]+\.js)"')
+_MOST_BYTES = 150_000
+
+
+async def _set(scene: Scene, name: str, value: str) -> int:
+    path = "/projects/{project}/services/{service}/variables".format(**scene.values)
+    return (await scene.people["owner"].send(path, {"name": name, "value": value})).status_code
+
+
+async def test_hostile_text_is_shown_whole_and_stays_text(door: Door) -> None:
+    scene = await make_scene(door)
+    assert await _set(scene, "NASTY", HOSTILE) == 303
+    page = await scene.people["owner"].get("/projects/{project}/services/{service}/variables".format(**scene.values))
+    assert "<script>alert" not in page.text
+    assert "<img src=x" not in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "w" * 10_000 in page.text
+    assert re.search(r"<[^>]*\s(style|on[a-z]+)=|<style|<script(?! type=\"module\" src=)", page.text) is None
+    policy = page.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_a_first_load_is_small_and_a_second_one_fetches_no_asset_again(door: Door) -> None:
+    scene = await make_scene(door)
+    page = await scene.people["owner"].get("/deployments/{deployment}".format(**scene.values))
+    size, wanted, seen = len(gzip.compress(page.content)), [match[0] for match in _ASSET.findall(page.text)], set[str]()
+    while wanted:
+        path = wanted.pop()
+        if path not in seen:
+            seen.add(path)
+            answer = await door.http.get(path)
+            assert answer.status_code == 200
+            size += len(gzip.compress(answer.content))
+            wanted += [f"/_towline/assets/{name}" for _, name in _ASSET.findall(answer.text) if name]
+            again = await door.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+    assert len(seen) >= 5
+    assert size <= _MOST_BYTES
+    assert (await door.http.get("/_towline/assets/..%2ftemplating.py")).status_code == 404
+
+
+async def test_a_refused_form_says_why_to_people_and_to_scripts(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/services/{service}/variables".format(**scene.values)
+    page = await owner.send(path, {"name": "no name", "value": "1"})
+    assert page.status_code == 422
+    assert 'role="alert"' in page.text
+    headers = {"Origin": owner.origin, "X-Towline-Form": "1"}
+    problem = await owner.http.post(path, data={"name": "no name", "value": "1"}, headers=headers)
+    assert (problem.status_code, problem.json()["code"]) == (422, "invalid-input")
+    done = await owner.http.post(path, data={"name": "NAME", "value": "1"}, headers=headers)
+    assert done.json() == {"to": path}
+
+
+async def test_a_viewer_is_offered_nothing_to_do(door: Door) -> None:
+    scene = await make_scene(door)
+    service = "/projects/{project}/services/{service}".format(**scene.values)
+    for path in ("", "/deployments", "/deploy", "/variables", "/domains", "/settings"):
+        page = await scene.people["viewer"].get(service + path)
+        main = page.text.partition("<main")[2]
+        assert "<form" not in main, path
+        assert "<button" not in main, path
+
+
+async def test_who_is_not_signed_in_comes_back_after_signing_in(door: Door) -> None:
+    scene = await make_scene(door)
+    away = await scene.people["nobody"].get("/account/keys")
+    assert (away.status_code, away.headers["location"]) == (303, "/sign-in?next=/account/keys")
