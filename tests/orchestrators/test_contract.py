@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -151,7 +152,9 @@ class TestOrchestrator:
         run = bench.orchestrator.run_command
         assert await run(spec, ["echo", "one", "two"], timeout_seconds=20, report=keep) == 0
         assert await run(spec, ["false"], timeout_seconds=20, report=keep) == 1
-        assert lines == ["one two"]
+        program = replace(spec, command=("echo", "its", "own"))
+        assert await run(program, (), timeout_seconds=20, report=keep, grace_seconds=5) == 0
+        assert lines == ["one two", "its own"]
         with pytest.raises(TimedOut):
             await run(spec, ["sleep", "60"], timeout_seconds=0.5, report=drop)
         assert list(await bench.orchestrator.list_instances()) == []

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -23,6 +23,7 @@ from towline.runs import RunStatus
 from towline.values import HealthStatus
 
 T = TypeVar("T")
+_RETRY_SECONDS = 0.5
 _RUNNING = RunStatus.RUNNING.value
 _log = logging.getLogger(__name__)
 
@@ -101,9 +102,18 @@ class RunAttempt:
         self._nudge.set()
 
     async def finish(self, status: RunStatus, *, exit_code: int | None = None, error: str = "") -> None:
-        """Write the end behind the last line of the log, and what it says of the service's health."""
+        """Write the end behind the last line of the log; tried until the database takes it or another worker did it."""
         await self.log.flush()
         values = {"status": status.value, "exit_code": exit_code, "error": self.log.masker.mask(error)}
+        while True:
+            try:
+                return await self._write_end(status, values)
+            except Unavailable as problem:
+                _log.warning("The end of the run %s is not written yet: %s", self.run.id, problem)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _write_end(self, status: RunStatus, values: Mapping[str, Any]) -> None:
+        """In one transaction: how it ended, what that says of the service's health, and the events."""
         async with self.platform.database.transaction() as work:
             # The workload first, as everyone locks it before what belongs to it.
             query = select(Workload).where(Workload.id == self.run.workload_id).with_for_update()
