@@ -24,6 +24,7 @@ from towline.actions.sessions import open_session
 from towline.actions.webhook_secrets import rotate_secret
 from towline.infra.database import Work
 from towline.models.accounts import ApiKey, User
+from towline.models.backups import Backup, Restore
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Registry, Release
 from towline.models.groups import Group, ServiceDependency
@@ -51,6 +52,7 @@ SCOPES: Final = (
 
 VISITORS: Final = ("stranger", "viewer", "developer", "admin", "owner", "foreign", "root")
 _DIGEST: Final = "sha256:" + "2" * 64
+_VOLUMES: Final = {"volumes": [{"name": "data", "path": "/data"}]}
 _numbers = itertools.count(1)
 
 
@@ -115,7 +117,9 @@ class Crowd:
         route_id, registry_id = new_id("rou"), new_id("reg")
         rows: list[list[Any]] = [
             [
-                Service(id=service_id, project_id=project.id, name="api", type="web", source_type="upload"),
+                Service(
+                    id=service_id, project_id=project.id, name="api", type="web", source_type="upload", run=_VOLUMES
+                ),
                 Registry(id=registry_id, project_id=project.id, host="r.example.com", username="a", password=b""),
             ],
             [Workload(id=workload_id, release_id=release_id, **ids)],
@@ -129,12 +133,24 @@ class Crowd:
             work.session.add_all(batch)
             await work.session.flush()
         await self._add_group(work, ids)
+        await self._add_backup(work, {**ids, "workload_id": workload_id})
         run = CronRun(id=new_id("run"), workload_id=workload_id, status="success", **_run_facts(ids))
         work.session.add(run)
         self.values["run"] = run.id
         secret = await rotate_secret(self.door.platform, work, service_id, overlap=timedelta())
         self.values.update(service=service_id, route=route_id, registry=registry_id, deployment=rows[2][2].id)
         self.values["secret"] = secret.secret.id
+
+    async def _add_backup(self, work: Work, ids: dict[str, str]) -> None:
+        """A snapshot that failed, and a restore that did too."""
+        backup_id, restore_id = new_id("bkp"), new_id("rst")
+        names: dict[str, str] = {"service_name": "api", "environment_name": "production", "trigger": "manual"}
+        work.session.add(Backup(id=backup_id, kind="snapshot", volume="data", status="failed", **names, **ids))
+        await work.session.flush()
+        facts: dict[str, str] = {"service_name": "api", "status": "failed", "backup_id": backup_id}
+        work.session.add(Restore(id=restore_id, kind="volume", volume="data", **facts, **ids))
+        await work.session.flush()
+        self.values.update(backup=backup_id, restore=restore_id)
 
     async def _add_group(self, work: Work, ids: dict[str, str]) -> None:
         """A second service that the first one needs, and a group that has ended."""

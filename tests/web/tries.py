@@ -52,6 +52,8 @@ READS_LOGS: Final = Answers(401, 404, OK, OK, OK, OK, 404, OK, OK, 404, 403, "vi
 LEAVES: Final = Answers(401, 404, OK, OK, OK, OK, 404, 404, OK, 404, 403)
 DEPLOYS: Final = Answers(401, 404, 403, OK, OK, OK, 404, OK, OK, 404, 403, "deploy")
 MANAGES: Final = Answers(401, 404, 403, 403, OK, OK, 404, OK, OK, 404, 403, "manage_services")
+RESTORES: Final = replace(MANAGES, scope="")
+"""What manages services and deploys them: no key of one scope may."""
 INVITES: Final = Answers(401, 404, 403, 403, OK, OK, 404, OK, OK, 404, 403, "manage_collaborators")
 OWNS: Final = Answers(401, 404, 403, 403, 403, OK, 404, OK, OK, 404, 403, "manage_project")
 GRANTS: Final = replace(INVITES, scope="")
@@ -173,6 +175,20 @@ TRIES: Final[dict[str, Try]] = {
     "hooks.delete": Try(MANAGES, "DELETE", f"{_P}/hooks/{{hook}}"),
     "hooks.listDeliveries": Try(DEPLOYS, "GET", f"{_P}/hooks/{{hook}}/deliveries"),
     "hooks.replay": Try(DEPLOYS, "POST", f"{_P}/hooks/{{hook}}/deliveries/{{delivery}}/replay"),
+    "templates.list": Try(EVERYONE, "GET", "/templates"),
+    "templates.get": Try(EVERYONE, "GET", "/templates/redis"),
+    "backups.list": Try(VIEWS, "GET", f"{_P}/backups"),
+    "backups.create": Try(MANAGES, "POST", f"{_S}/backups", {}),
+    "backups.get": Try(VIEWS, "GET", f"{_P}/backups/{{backup}}"),
+    "backups.download": Try(MANAGES, "GET", f"{_P}/backups/{{backup}}/content"),
+    "backups.delete": Try(MANAGES, "DELETE", f"{_P}/backups/{{backup}}"),
+    "backups.restore": Try(RESTORES, "POST", f"{_P}/backups/{{backup}}/restore", {}),
+    "backups.test": Try(RESTORES, "POST", f"{_P}/backups/{{backup}}/test", {}),
+    "restores.get": Try(VIEWS, "GET", f"{_P}/restores/{{restore}}"),
+    "volumes.list": Try(VIEWS, "GET", f"{_P}/volumes"),
+    "volumes.snapshot": Try(MANAGES, "POST", f"{_S}/volumes/data/snapshot", {}),
+    "volumes.restore": Try(RESTORES, "POST", f"{_S}/volumes/data/restore", {"backup": "{backup}"}),
+    "volumes.copy": Try(RESTORES, "POST", f"{_S}/volumes/data/copy", {"to_environment": "staging"}),
     "uploads.create": Try(DEPLOYS, "POST", f"{_P}/uploads", {"digest": "sha256:" + "1" * 64, "size": 10}),
     "uploads.append": Try(DEPLOYS, "PATCH", f"{_P}/uploads/{{digest}}", headers=_UPLOAD),
     "uploads.get": Try(DEPLOYS, "GET", f"{_P}/uploads/{{digest}}"),
@@ -225,6 +241,7 @@ TRIES: Final[dict[str, Try]] = {
     "account.confirmEmail": Try(NOTHING_THERE, "POST", "/account/email", {"token": "t" * 43}),
     "account.changePassword": Try(UNLIMITED, "POST", "/account/password", {"new_password": "short"}),
     "setup.complete": Try(OPEN, "POST", "/setup", {"token": "short"}),
+    "setup.createLink": Try(LETS_IN, "POST", "/setup/link"),
     "sessions.create": Try(OPEN, "POST", "/sessions", {"email": "x"}),
     "sessions.list": Try(UNLIMITED, "GET", "/sessions"),
     "sessions.delete": Try(NOTHING_THERE, "DELETE", "/sessions/ses_0"),

@@ -4,6 +4,7 @@ from typing import cast
 
 from starlette.responses import Response, StreamingResponse
 
+from towline.actions.access import Permission
 from towline.actions.backups.requests import (
     delete_backup,
     get_backup,
@@ -155,6 +156,7 @@ async def snapshot(call: Call, body: VolumeSnapshot) -> Backup:
 @router.operation("volumes.restore")
 async def restore_volume(call: Call, body: VolumeRestore) -> Restore:
     """Queue that a volume becomes what a snapshot holds."""
+    await _also_deploy(call)
     subject = await _lock(call, body.environment)
     found = await get_backup(call.work, call.project.id, body.backup)
     made = await request_volume_restore(
@@ -167,6 +169,7 @@ async def restore_volume(call: Call, body: VolumeRestore) -> Restore:
 @router.operation("volumes.copy")
 async def copy_volume(call: Call, body: VolumeCopy) -> Restore:
     """Queue a copy into another environment."""
+    await _also_deploy(call)
     subject = await _lock(call, body.environment)
     target = await _lock(call, body.to_environment)
     made = await request_copy(
@@ -174,6 +177,11 @@ async def copy_volume(call: Call, body: VolumeCopy) -> Restore:
     )
     call.note(made.id, volume=made.volume, to=target.environment.name)
     return _shown_restore(made)
+
+
+async def _also_deploy(call: Call) -> None:
+    """What stops, starts or deploys services needs that permission as well."""
+    await call.get_project(call.project.id, permission=Permission.DEPLOY)
 
 
 async def _lock(call: Call, environment: str) -> Subject:
@@ -185,6 +193,7 @@ async def _get(call: Call) -> BackupRow:
 
 
 async def _restore(call: Call, wanted: WantedRestore) -> Restore:
+    await _also_deploy(call)
     backup = await _get(call)
     made = await request_restore(call.platform, call.work, call.project, backup, wanted=wanted, caller=call.caller)
     call.note(made.id, backup=backup.id, service=made.service_name)
