@@ -70,6 +70,12 @@ def test_a_new_user_gets_from_an_empty_page_to_a_live_address(
     page.get_by_role("button", name="Create and deploy").click()
     expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
     link = page.locator("#deployment-part .hosts a")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill(f"{project} web log")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{towline.api_url}/projects/{project}/services/web/log")
+    page.go_back()
     assert "hello from the dashboard" in towline.get(link.inner_text().partition(":")[0]).text
     expect(page.locator(".log li").filter(has_text="switch").or_(page.locator(".log li")).first).to_be_visible()
     assert faults == []

@@ -76,6 +76,12 @@ function unfold() {
   if (target?.tagName === "DETAILS") target.open = true;
 }
 
+const openPalette = async () => (await import("./palette.js")).open();
+const opener = document.querySelector("[data-palette]");
+if (opener) {
+  opener.hidden = false;
+  opener.addEventListener("click", openPalette);
+}
 document.addEventListener("submit", submit);
 window.addEventListener("hashchange", unfold);
 document.addEventListener("click", async (event) => {
@@ -87,6 +93,11 @@ document.addEventListener("click", async (event) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll(".menu[open]")) {
     menu.open = false;
