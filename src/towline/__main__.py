@@ -16,7 +16,6 @@ _SUPERVISED = {
 _OTHERS = {
     "supervise": "towline.supervise.run:run_platform",
     "databases": "towline.supervise.run:run_databases",
-    "setup-link": "towline.web.setup:main",
     "docker": "towline.supervise.docker_engine:main",
 }
 

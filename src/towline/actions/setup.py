@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, select, update
 
 from towline.actions.account import make_password_hash
-from towline.actions.audit import record_on_server
 from towline.actions.first_keys import PLACEHOLDER_EMAIL, ensure_administrator
 from towline.actions.limits import Visit
 from towline.actions.platform import Platform
@@ -22,15 +21,13 @@ from towline.models.base import utc_now
 _VALID_FOR: Final = timedelta(days=1)
 
 
-async def create_setup_link(platform: Platform) -> str:
+async def create_setup_link(work: Work) -> str:
     """A fresh token, which takes the place of an unused one; empty once a link was used."""
     token = secrets.token_urlsafe(32)
-    async with platform.database.transaction() as work:
-        if await work.session.scalar(select(SetupLink.used_at).where(SetupLink.used_at.is_not(None)).limit(1)):
-            return ""
-        await work.session.execute(delete(SetupLink))
-        work.session.add(SetupLink(token_hash=hash_token(token), expires_at=utc_now() + _VALID_FOR))
-        record_on_server(work, "setup.createLink")
+    if await work.session.scalar(select(SetupLink.used_at).where(SetupLink.used_at.is_not(None)).limit(1)):
+        return ""
+    await work.session.execute(delete(SetupLink))
+    work.session.add(SetupLink(token_hash=hash_token(token), expires_at=utc_now() + _VALID_FOR))
     return token
 
 

@@ -2,7 +2,7 @@
 
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account as AccountModel
-from towline.contract.account import AccountUpdate, EmailConfirm, PasswordChange, SetupComplete
+from towline.contract.account import AccountUpdate, EmailConfirm, PasswordChange, SetupComplete, SetupLink
 from towline.contract.base import PageQuery
 from towline.contract.sessions import Renewed, SessionConfirm, SessionList, SessionsEnded, SignIn, SignInResult
 
@@ -32,6 +32,10 @@ class Account:
     def complete_setup(self, setup: SetupComplete) -> SignInResult:
         """Become the first administrator by the one-time set-up link."""
         return self._connection.send(Call("setup.complete", body=setup), SignInResult)
+
+    def create_setup_link(self) -> SetupLink:
+        """The one-time set-up link anew; without an address once one was used."""
+        return self._connection.send(Call("setup.createLink"), SetupLink)
 
 
 class Sessions:

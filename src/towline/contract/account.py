@@ -83,6 +83,12 @@ class PasswordChange(Model):
     new_password: PasswordText = Field(description="The new password, 10 to 256 characters.", repr=False)
 
 
+class SetupLink(Model):
+    """The one-time link by which somebody becomes the first administrator."""
+
+    url: str | None = Field(description="The link, valid for a day; null once one was used.", repr=False)
+
+
 class SetupComplete(Model):
     """The first administrator, by the one-time link that `towline up` printed."""
 

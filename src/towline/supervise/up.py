@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from towline.client import TowlineClient
 from towline.errors import TowlineError, Unavailable
 from towline.supervise.daemon import (
     find_supervisor,
@@ -18,7 +19,6 @@ from towline.supervise.daemon import (
     start_in_foreground,
     supervisor_arguments,
 )
-from towline.supervise.databases import find_databases
 from towline.supervise.docker_engine import ensure_docker
 from towline.supervise.example import deploy_example, find_example
 from towline.supervise.given import check_given
@@ -26,9 +26,7 @@ from towline.supervise.installation import Installation, local_api_key, open_ins
 from towline.supervise.layout import Layout, default_data_folder
 from towline.supervise.lock import find_lock_holder
 from towline.supervise.options import UpOptions
-from towline.supervise.platform_parts import platform_settings
 from towline.supervise.readiness import Readiness
-from towline.supervise.spawn import run_to_end
 from towline.supervise.status import find_status
 from towline.supervise.systemd import has_systemd, start_unit
 
@@ -161,12 +159,13 @@ def _ensure_example(layout: Layout, installation: Installation, *, options: UpOp
 
 
 def _find_setup_link(layout: Layout, installation: Installation) -> str:
-    """The one-time link for the first account, from `python -m towline internal setup-link`; empty once it was used."""
-    databases = find_databases(layout, installation.settings)
-    settings = platform_settings(layout, installation, databases, internal_address="")
-    arguments = [sys.executable, "-m", "towline", "internal", "setup-link"]
-    exit_code, output = run_to_end(arguments, timeout_seconds=20, environment={**os.environ, **settings})
-    return output.strip() if exit_code == 0 and output.startswith("http") else ""
+    """The one-time link for the first account; empty once it was used, or when it cannot be had now."""
+    try:
+        with TowlineClient(f"http://127.0.0.1:{installation.ports.api}", local_api_key(layout)) as client:
+            return client.account.create_setup_link().url or ""
+    except TowlineError as error:
+        _say(f"There is no set-up link now: {error.message}")
+        return ""
 
 
 def _tell_ports(installation: Installation) -> None:

@@ -31,9 +31,10 @@ from towline.contract.hooks import (
     HookUpdate,
 )
 from towline.contract.hooks import NewHook as NewHookModel
-from towline.errors import TooLarge, TowlineError
+from towline.errors import TowlineError
 from towline.models.hooks import Hook as HookRow
 from towline.models.hooks import HookDelivery as DeliveryRow
+from towline.web.bodies import read_at_most
 from towline.web.cursors import decode_cursor, decode_time, encode_cursor
 from towline.web.deps import Call, get_platform
 from towline.web.operations import OperationRouter
@@ -46,7 +47,7 @@ operations = OperationRouter()
 async def take_webhook(request: Request) -> Response:
     """Keep a webhook and answer at once; what it asks for happens afterwards."""
     try:
-        body = await _read(request)
+        body = await read_at_most(request, MAX_WEBHOOK_BYTES, what="webhook")
         received = await receive(
             get_platform(request),
             source_type=str(request.path_params["source"]),
@@ -136,15 +137,6 @@ async def replay_(call: Call) -> HookDelivery:
     again = await replay(call.platform, call.work, hook, call.path["delivery"])
     call.note(again.id, replay_of=again.replay_of)
     return _delivery(again)
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_WEBHOOK_BYTES:
-            raise TooLarge(f"The webhook is larger than {MAX_WEBHOOK_BYTES} bytes.")
-    return bytes(body)
 
 
 def _rules(rules: list[HookRule]) -> list[dict[str, str]]:

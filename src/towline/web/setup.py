@@ -1,20 +1,17 @@
 """HTTP: the one-time set-up link, by which whoever opens it first becomes the first administrator."""
 
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-import uvloop
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.routing import Route
 
+from towline.actions.granting import check_unlimited
 from towline.actions.installation import platform_url
 from towline.actions.setup import complete_setup, create_setup_link, is_setup_open, setup_gone
-from towline.config import Settings
-from towline.contract.account import SetupComplete
+from towline.contract.account import SetupComplete, SetupLink
 from towline.errors import NotFound, TowlineError
 from towline.web.deps import Call, get_platform
 from towline.web.entrance import form_page, go_on
@@ -23,7 +20,6 @@ from towline.web.operations import OperationRouter
 from towline.web.origins import check_origin
 from towline.web.problems import invalid_request
 from towline.web.sessions import answer_sign_in, visit_of
-from towline.wiring import open_platform
 
 router = OperationRouter()
 _TITLE: Final = "Set up Towline"
@@ -42,6 +38,15 @@ async def complete(call: Call, body: SetupComplete) -> Response:
         visit=visit_of(call.request),
     )
     return answer_sign_in(call.request, outcome, kind=body.kind)
+
+
+@router.operation("setup.createLink")
+async def create_link(call: Call) -> SetupLink:
+    """A fresh one-time link in place of an unused one; none once one was used."""
+    check_unlimited(call.caller)
+    token = await create_setup_link(call.work)
+    call.note("setup")
+    return SetupLink(url=f"{platform_url(call.platform)}/setup/{token}" if token else None)
 
 
 async def show_setup(request: Request) -> Response:
@@ -85,19 +90,6 @@ def _parse(token: str, fields: Mapping[str, str]) -> SetupComplete:
         if any(fault["loc"] == ("token",) for fault in error.errors()):
             raise setup_gone() from error
         raise invalid_request(error).error from error
-
-
-def main(arguments: Sequence[str]) -> int:
-    """`python -m towline internal setup-link`: print the link, or nothing once one was used."""
-    del arguments  # everything comes by TOWLINE_… variables
-    sys.stdout.write(uvloop.run(_make_link()))
-    return 0
-
-
-async def _make_link() -> str:
-    async with open_platform(Settings.from_environment(os.environ), pool_size=1) as platform:
-        token = await create_setup_link(platform)
-        return f"{platform_url(platform)}/setup/{token}\n" if token else ""
 
 
 router.routes.append(Route("/setup/{token}", show_setup, methods=["GET"], name="setup"))

@@ -20,6 +20,7 @@ from towline.actions.schedules import check_schedule
 from towline.actions.service_sources import check_source
 from towline.errors import DependencyCycle, InvalidInput
 from towline.infra.database import Work
+from towline.models.deployments import Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
 
@@ -114,7 +115,7 @@ def _needs_deployment(
     is_uploaded = settings["source"]["type"] == UPLOAD
     if is_uploaded and not request.upload and not releases.get(name):
         return False
-    if not releases.get(name) or name in stale or (is_uploaded and request.upload):
+    if not releases.get(name) or name in stale or (is_uploaded and request.upload not in {"", releases[name][1]}):
         return True
     return any(_changes_release(item, name) for item in differences if item.is_change)
 
@@ -126,15 +127,17 @@ def _changes_release(item: Difference, name: str) -> bool:
     return item.kind == "service" and item.service == name and bool(changed - _NOT_DEPLOYED)
 
 
-async def _list_releases(work: Work, project: Project, environment: str) -> dict[str, str]:
-    """The release of each service that runs in the environment, empty when it never ran or is stopped."""
+async def _list_releases(work: Work, project: Project, environment: str) -> dict[str, tuple[str, str]]:
+    """The release of each service that runs in the environment, and what it was made from: a commit or an upload."""
     query = (
-        select(Service.name, Workload.release_id, Workload.wanted)
+        select(Service.name, Workload.release_id, Release.commit_sha)
         .join(Workload, Workload.service_id == Service.id)
+        .join(Release, Release.id == Workload.release_id)
         .join(Environment, Environment.id == Workload.environment_id)
         .where(Service.project_id == project.id, Service.deleted_at.is_(None), Environment.name == environment)
+        .where(Workload.wanted == "running")
     )
-    return {name: release or "" for name, release, wanted in await work.session.execute(query) if wanted == "running"}
+    return {name: (release, commit) for name, release, commit in await work.session.execute(query)}
 
 
 async def _list_stale(platform: Platform, work: Work, project: Project, environment: str) -> set[str]:

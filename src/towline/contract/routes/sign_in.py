@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from towline.contract.account import Account, AccountUpdate, EmailConfirm, PasswordChange, SetupComplete
+from towline.contract.account import Account, AccountUpdate, EmailConfirm, PasswordChange, SetupComplete, SetupLink
 from towline.contract.base import PageQuery
 from towline.contract.operations import Operation, create, delete, read, update
 from towline.contract.sessions import Renewed, SessionConfirm, SessionList, SessionsEnded, SignIn, SignInResult
@@ -15,6 +15,14 @@ SIGN_IN_OPERATIONS: Final = (
         takes=SetupComplete,
         gives=SignInResult,
         summary="Become the first administrator by the one-time set-up link",
+    ),
+    Operation(
+        "setup.createLink",
+        "POST",
+        "/setup/link",
+        "Make the one-time set-up link anew, as long as none was used",
+        "administer",
+        response=SetupLink,
     ),
     create("sessions.create", "/sessions", needs="anyone", takes=SignIn, gives=SignInResult, summary="Sign in"),
     read(
