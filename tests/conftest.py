@@ -112,10 +112,30 @@ def database_name(migrated_servers: Servers) -> str:
     return _SHARED
 
 
+@pytest.fixture(scope="session")
+def empty_database(migrated_servers: Servers, database_name: str) -> Iterator[Callable[[], None]]:
+    """Empties that database, in one connection for all tests."""
+    sockets = migrated_servers.database_url.partition("host=")[2]
+    command = [_psql(), "-XqAt", "-h", sockets, "-U", "towline_admin", "-d", database_name, "-v", "ON_ERROR_STOP=1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        lines, answers = shell.stdin, shell.stdout
+
+        def empty() -> None:
+            lines.write(f"{_EMPTY}\n\\echo empty\n")
+            lines.flush()
+            while (line := answers.readline()) != "empty\n":
+                assert line, "the database cannot be emptied"
+
+        yield empty
+        lines.close()
+
+
 @pytest.fixture
-def postgres_url(migrated_servers: Servers, database_name: str) -> str:
+def postgres_url(migrated_servers: Servers, database_name: str, empty_database: Callable[[], None]) -> str:
     """URL of a migrated database without a row, a lock or a connection; a fresh one for each test costs ten times."""
-    migrated_servers.sql(_EMPTY, role="towline_admin", database=database_name)
+    empty_database()
     return migrated_servers.url_of(database_name)
 
 

@@ -109,7 +109,7 @@ async def test_the_periodic_work_goes_on_after_the_database_was_lost(world: Worl
     async with conductor(world) as engine:
         await wait_for_looks(engine)
         async with world.platform.database.connection() as connection:
-            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            others = "datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
             await connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
         await wait_for_looks(engine)
 

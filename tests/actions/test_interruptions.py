@@ -109,7 +109,7 @@ async def test_a_deployment_that_loses_the_database_goes_on(world: World) -> Non
     await world.request("slow:2")
     async with running_in(world, Step.HEALTH) as job:
         async with world.platform.database.connection() as connection:
-            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            others = "datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
             await connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
         await asyncio.wait_for(job, 10)
     for waiting in await open_deployments(world):

@@ -75,6 +75,7 @@ async def place(tmp_path: Path, postgres_url: str, redis_url: str) -> AsyncItera
         yield place
 
 
+@pytest.mark.slow
 async def test_ten_thousand_tries_are_blocked_and_the_owner_still_gets_in(place: Place) -> None:
     at_home = Visit(address="198.51.100.7")
     assert await place.tried(at_home, PASSWORD) == "in"

@@ -54,6 +54,7 @@ def test_json_form_has_every_promised_figure_and_nothing_else(name: str) -> None
         assert row["better"] in {"lower", "higher"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _PROMISED)
 def test_every_program_says_how_it_is_run(name: str) -> None:
     shown = subprocess.run(

@@ -64,6 +64,7 @@ def test_a_stale_lock_naming_another_program_does_not_keep_the_server_down(
     wait_until(following.is_ready)
 
 
+@pytest.mark.slow
 def test_an_unfinished_first_start_leaves_no_half_cluster(layout: Layout, start: Callable[..., Run]) -> None:
     layout.prepare()
     (layout.root / "postgres.new").mkdir()
@@ -90,6 +91,7 @@ def test_a_closed_parent_folder_is_named_with_what_to_do(tmp_path: Path) -> None
     assert "chmod o+x" in caught.value.hint
 
 
+@pytest.mark.slow
 async def test_debians_postgresql_serves_as_well(start: Callable[..., Run]) -> None:
     newest = _newest_system_postgres()
     run = start(environment={"TOWLINE_POSTGRES_BINARIES": str(newest)})

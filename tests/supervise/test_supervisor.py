@@ -21,6 +21,7 @@ from towline.supervise.layout import Layout
 from towline.supervise.status import PartState, find_status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["postgres", "valkey"])
 def test_a_killed_server_is_started_again(running: Run, part: str) -> None:
     killed = running.process_id(part)
@@ -69,6 +70,7 @@ def test_a_second_supervisor_of_the_same_folder_is_refused(running: Run, start: 
     assert running.is_ready()
 
 
+@pytest.mark.slow
 def test_a_part_that_keeps_dying_is_shown_and_tried_for_ever(start: Callable[..., Run]) -> None:
     run = start(environment={"TOWLINE_VALKEY_BINARY": "/bin/false"})
     wait_until(lambda: _state_of(run, "valkey") is PartState.CRASH_LOOPING)

@@ -28,7 +28,7 @@ async def test_everyone_gets_exactly_what_is_written(crowd: Crowd, area: str) ->
     await _check(crowd, area, [who for who in crowd.people if not who.startswith("only ")])
 
 
-@pytest.mark.e2e  # not for what it needs, but for the time that so many tries take
+@pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS)
 async def test_a_key_of_one_scope_gets_exactly_what_is_written(crowd: Crowd, area: str) -> None:
     await _check(crowd, area, [who for who in crowd.people if who.startswith("only ")])

@@ -45,7 +45,7 @@ async def test_few_calls_get_answers_of_the_contract(crowd: Crowd, contract: Any
     await _call_all(crowd, contract, area, examples=FEW)
 
 
-@pytest.mark.e2e  # not for what it needs, but for the time that so many calls take
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("area", AREAS)
 async def test_many_calls_get_answers_of_the_contract(crowd: Crowd, contract: Any, area: str) -> None:
