@@ -46,6 +46,10 @@ def check_backup_settings(run: Mapping[str, Any]) -> None:
         return
     if not settings.command:
         raise InvalidInput("A schedule of dumps needs a command that writes one.", field="backup.command")
-    check_time_zone(settings.time_zone)
-    if find_next_time(settings.schedule, settings.time_zone, after=datetime(2000, 1, 1, tzinfo=UTC)) is None:
+    try:
+        check_time_zone(settings.time_zone)
+        has_time = find_next_time(settings.schedule, settings.time_zone, after=datetime(2000, 1, 1, tzinfo=UTC))
+    except InvalidInput as error:
+        raise InvalidInput(error.message, hint=error.hint, field=f"backup.{error.field}") from error
+    if has_time is None:
         raise InvalidInput(f"The schedule {settings.schedule!r} never comes.", field="backup.schedule")
