@@ -137,7 +137,7 @@ async def _list_releases(work: Work, project: Project, environment: str) -> dict
         .where(Service.project_id == project.id, Service.deleted_at.is_(None), Environment.name == environment)
         .where(Workload.wanted == "running")
     )
-    return {name: (release, commit) for name, release, commit in await work.session.execute(query)}
+    return {name: (release or "", commit) for name, release, commit in await work.session.execute(query)}
 
 
 async def _list_stale(platform: Platform, work: Work, project: Project, environment: str) -> set[str]:
