@@ -18,7 +18,7 @@ from towline.web.operations import OperationRoute
 Json = dict[str, Any]
 Query = Mapping[str, str | int | None]
 _OWN_HEADERS: Final = {b"content-type", b"content-length", b"idempotency-key", b"accept", b"range"}
-_MOST_AT_ONCE: Final = 8
+_MOST_AT_ONCE: Final = 3
 
 
 class Refused(TowlineError):

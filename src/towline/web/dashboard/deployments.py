@@ -3,7 +3,7 @@
 from typing import Final
 
 from towline.web.dashboard.answers import View
-from towline.web.dashboard.asking import Json, Visit, wanting
+from towline.web.dashboard.asking import Ask, Json, Visit, wanting
 from towline.web.dashboard.fields import Fields
 from towline.web.dashboard.projects import permissions
 
@@ -19,7 +19,11 @@ async def show_deployment(visit: Visit) -> View:
         wanting("deployments.getStatus", deployment=name),
         wanting("deployments.getLogs", deployment=name, query={"tail": _LINES}),
     )
-    project = await visit.ask("projects.get", project=deployment["project_id"])
+    place = {"project": deployment["project_id"], "service": deployment["service_id"]}
+    project, status = await visit.ask_all(
+        wanting("projects.get", project=deployment["project_id"]),
+        Ask("services.getStatus", place, {"environment": deployment["environment"]}),
+    )
     done = [step["step"] for step in deployment["steps"]]
     is_final = deployment["status"] in _FINAL
     values = {
@@ -28,6 +32,7 @@ async def show_deployment(visit: Visit) -> View:
         "lines": log["items"],
         "next_sequence": log["next_sequence"],
         "is_final": is_final,
+        "serves": status["release"] is not None and status["release"] == deployment["release"],
         "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],
         "service_base": f"/projects/{deployment['project']}/services/{deployment['service']}",
         **permissions(visit, project),
