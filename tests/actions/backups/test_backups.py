@@ -18,10 +18,11 @@ from towline.actions.backups.subjects import Subject, lock_subject
 from towline.actions.backups.taking import carry_out_backup
 from towline.actions.configuration.places import Place
 from towline.actions.configuration.settings import WantedVariable, list_variables, reveal, set_variables
+from towline.actions.environments import add_environment
 from towline.actions.reconcile import reconcile_workload
 from towline.actions.restores.carrying_out import carry_out_restore
 from towline.actions.restores.errands import ask_due_dumps, claim_backups, claim_restores, recover
-from towline.actions.restores.requests import WantedRestore, request_restore, request_volume_restore
+from towline.actions.restores.requests import WantedRestore, request_copy, request_restore, request_volume_restore
 from towline.actions.settings import volume_name
 from towline.errors import Conflict, InvalidInput
 from towline.infra.database import Work
@@ -29,6 +30,7 @@ from towline.models.backups import Backup, Restore
 from towline.models.base import utc_now
 from towline.models.services import Service
 from towline.orchestrators.memory.orchestrator import MemoryOrchestrator
+from towline.values import EnvironmentKind
 
 BACKUP = {"command": ["yes-bytes", "3000000"], "restore_command": ["swallow"], "check_command": ["true"]}
 SOURCE = {"image": "app:process"}
@@ -157,6 +159,29 @@ async def test_a_volume_goes_back_to_a_snapshot_and_what_was_is_kept(world: Worl
         kept = (await work.session.scalars(select(Backup).where(Backup.trigger == "restore"))).one()
     async with aclosing(platform.dumps.read(kept.id)) as chunks:
         assert b"".join([chunk async for chunk in chunks]) == b"after"
+
+
+async def test_a_volume_is_copied_into_another_environment_and_nothing_else_is_left(world: World) -> None:
+    platform, engine, caller = world.platform, _engine(world), Caller(world.user.id)
+    engine.volumes[volume_name((await world.get_workload()).id, "data")] = b"rows"
+    async with platform.database.transaction() as work:
+        await add_environment(work, world.project.id, "staging", kind=EnvironmentKind.STAGING)
+        source = await _subject(world, work)
+        target = await lock_subject(work, project=world.project, service=source.service, environment="staging")
+        with pytest.raises(InvalidInput):
+            await request_copy(platform, work, source, volume="data", target=source, caller=caller)
+        await request_copy(platform, work, source, volume="data", target=target, caller=caller)
+        with pytest.raises(Conflict):
+            await request_copy(platform, work, source, volume="data", target=target, caller=caller)
+    (restore,), (snapshot, *_) = await claim_restores(platform, 5), await claim_backups(platform, 5)
+    restoring = asyncio.create_task(carry_out_restore(platform, restore))
+    await carry_out_backup(platform, snapshot)
+    await restoring
+    assert engine.volumes[volume_name(target.workload.id, "data")] == b"rows"
+    async with platform.database.transaction() as work:
+        ended = await work.session.get_one(Restore, restore.id)
+        assert (ended.status, ended.error, ended.backup_id) == ("success", "", None)
+        assert snapshot.id not in set(await work.session.scalars(select(Backup.id)))
 
 
 async def test_volumes_are_kept_before_a_new_version_where_that_is_wanted(world: World) -> None:
