@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx2
+from tests.leaks import Secrets
 
 from towline.client import TowlineClient
 from towline.client.transport import LocalhostTransport
@@ -52,17 +53,23 @@ class RunningTowline:
     outcome: dict[str, object]
     api_url: str = ""
     client: TowlineClient = field(init=False)
+    secrets: Secrets = field(default_factory=Secrets)
 
     def __post_init__(self) -> None:
         self.api_url = self.api_url or self.url_of(f"towline.{self.base_domain}")
+        self._connect()
+
+    def _connect(self) -> None:
         self.client = TowlineClient(self.api_url, self.api_key)
+        self.secrets.values.add(self.api_key)
+        self.secrets.watch(self.client.connection.http)
 
     def bypass_router(self) -> None:
         """Speak to the API at its own loopback port from now on."""
         self.client.close()
         port = json.loads((self.folder / "state.json").read_text())["ports"]["api"]
         self.api_url = f"http://127.0.0.1:{port}"
-        self.client = TowlineClient(self.api_url, self.api_key)
+        self._connect()
 
     def url_of(self, host: str, path: str = "") -> str:
         """The plain-HTTP address of a host of this Towline."""
@@ -160,7 +167,7 @@ def running_towline(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOWLINE_")}
     environment |= {"TOWLINE_BOOTSTRAP_API_KEY": api_key, "TOWLINE_INTERNAL_PORT": str(free_port()), **settings}
     options = ["--data", str(data), "--port", str(http_port), "--https-port", str(https_port)]
-    command = [sys.executable, "-m", "towline"]
+    command, used = [sys.executable, "-m", "towline"], Secrets(api_key)
     try:
         started = subprocess.run(
             [*command, "up", *options, "--base-domain", base_domain, "--empty", "--detach", "--json"],
@@ -172,16 +179,19 @@ def running_towline(
         )
         assert started.returncode == 0, started.stdout + started.stderr + _logs(data)
         outcome = json.loads(started.stdout.strip().splitlines()[-1])
-        towline = RunningTowline(data, http_port, https_port, base_domain, api_key, environment, outcome)
+        towline = RunningTowline(data, http_port, https_port, base_domain, api_key, environment, outcome, secrets=used)
         try:
             yield towline
         finally:
             towline.client.close()
     finally:
+        used.add_files(data / "keys")
         down = [*command, "down", "--all", "--data", str(data)]
         subprocess.run(down, env=environment, capture_output=True, timeout=_DOWN_SECONDS, check=False)
         remove_what_docker_keeps(data)
+        leaks = used.find_leaks(data / "logs")
         shutil.rmtree(folder, ignore_errors=True)
+    assert not leaks, f"secrets in the logs of a whole run: {leaks}"
 
 
 def remove_what_docker_keeps(data: Path) -> None:
