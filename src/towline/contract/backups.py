@@ -136,7 +136,7 @@ class Restore(Model):
     finished_at: datetime | None = Field(default=None, description="When it ended.")
 
 
-class Volume(Model):
+class VolumeSize(Model):
     """A volume of a service in an environment."""
 
     service: str = Field(description="Name of the service.")
@@ -150,7 +150,7 @@ class Volume(Model):
 class VolumeList(Model):
     """Volumes of a project."""
 
-    items: list[Volume] = Field(description="By service and environment.")
+    items: list[VolumeSize] = Field(description="By service and environment.")
 
 
 class VolumeSnapshot(Model):

@@ -39,8 +39,8 @@ class TemplateHeader(Model):
 class TemplateFile(Model):
     """A template as it stands in its file: a header, and services as in a project file."""
 
-    template: TemplateHeader
-    file: ProjectFile
+    template: TemplateHeader = Field(description="What it is.")
+    file: ProjectFile = Field(description="Its services, in a project without a name of its own.")
 
     @model_validator(mode="after")
     def _whole(self) -> "TemplateFile":

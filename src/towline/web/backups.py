@@ -34,10 +34,10 @@ from towline.contract.backups import (
     BackupTrigger,
     Restore,
     RestoreKind,
-    Volume,
     VolumeCopy,
     VolumeList,
     VolumeRestore,
+    VolumeSize,
     VolumeSnapshot,
 )
 from towline.errors import Conflict
@@ -129,7 +129,7 @@ async def volumes(call: Call) -> VolumeList:
     found = await list_volumes(call.platform, call.project.id)
     return VolumeList(
         items=[
-            Volume(
+            VolumeSize(
                 service=one.service,
                 environment=one.environment,
                 name=one.name,
