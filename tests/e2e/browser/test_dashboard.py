@@ -117,6 +117,40 @@ def test_a_deployment_is_seen_live_by_two_and_only_one_may_act(
     assert faults == [[], []]
 
 
+def test_a_link_that_is_shown_once_outlives_the_renewal_of_its_page(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    page = context.new_page()
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), f"/projects/{project}/members")
+    page.get_by_label("E-mail address").fill("kim@example.com")
+    page.get_by_role("button", name="Invite").click()
+    link = page.locator("#made code")
+    expect(link).to_contain_text("/invitation/")
+    found = towline.client.projects.get(project)
+    account = add_user(towline, project=found.id, role="viewer")
+    expect(page.locator("#members-part")).to_contain_text(account.email)
+    expect(link).to_contain_text("/invitation/")
+    page.get_by_role("button", name="Revoke the invitation of kim@example.com").click()
+    expect(page.locator("#invitations-part")).to_have_count(0)
+
+
+def test_where_websockets_are_blocked_a_page_says_so_and_asks_by_itself(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    page = context.new_page()
+    page.route_web_socket("**/api/v1/ws", lambda socket: socket.close())
+    towline.create_service(project)
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), f"/projects/{project}/services/web")
+    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=20_000)
+    page.locator("body").evaluate("body => { body.dataset.untouched = 'yes' }")
+    deployment = start_deployment(towline, project, app("hello"))
+    expect(page.locator("#status-part")).to_contain_text("Healthy", timeout=_WAIT)
+    assert page.locator("body").get_attribute("data-untouched") == "yes"
+    page.goto(f"{towline.api_url}/deployments/{deployment}")
+    expect(page.locator(".log li").last).to_contain_text("Done.")
+
+
 def test_without_scripts_pages_read_and_forms_post(browser: Browser, towline: RunningTowline, project: str) -> None:
     plain = browser.new_context(java_script_enabled=False)
     page = plain.new_page()

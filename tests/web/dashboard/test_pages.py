@@ -3,6 +3,7 @@
 import gzip
 import re
 
+from tests.web.browser import Browser
 from tests.web.dashboard.visitors import Scene, make_scene
 from tests.web.door import Door
 
@@ -74,6 +75,5 @@ async def test_a_viewer_is_offered_nothing_to_do(door: Door) -> None:
 
 
 async def test_who_is_not_signed_in_comes_back_after_signing_in(door: Door) -> None:
-    scene = await make_scene(door)
-    away = await scene.people["nobody"].get("/account/keys")
+    away = await Browser(door.app).get("/account/keys")
     assert (away.status_code, away.headers["location"]) == (303, "/sign-in?next=/account/keys")

@@ -31,7 +31,7 @@ function children(old, fresh) {
     while (place !== found) {
       const gone = place;
       place = place.nextSibling;
-      gone.remove();
+      if (!isKept(gone)) gone.remove();
     }
     if (found.nodeType === 1) morph(found, wanted);
     else if (found.data !== wanted.data) found.data = wanted.data;
@@ -40,6 +40,6 @@ function children(old, fresh) {
   while (place) {
     const gone = place;
     place = place.nextSibling;
-    gone.remove();
+    if (!isKept(gone)) gone.remove();
   }
 }
