@@ -1,9 +1,13 @@
 """Images of real databases, made of the programs that this machine has, under the names that templates use."""
 
+import fcntl
 import io
+import re
 import subprocess
 import tarfile
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 POSTGRES = "postgres:17"
@@ -44,6 +48,23 @@ def redis_tar() -> bytes:
     found = [path.resolve() for path in programs]
     links = {f"bin/{path.name}": str(path.resolve()) for path in programs}
     return _tar([*found, *_libraries_of(found)], links=links, entry='exec "$@"\n', data="data")
+
+
+@contextmanager
+def shared_image(tag: str, make_root: Callable[[], bytes], command: str) -> Generator[str]:
+    """An image under its name, made once and removed by the last of the test processes that use it."""
+    name = re.sub(r"[^a-z0-9]", "-", tag)
+    with Path(tempfile.gettempdir(), f"towline-image-{name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if subprocess.run(["/usr/bin/docker", "image", "inspect", tag], capture_output=True, check=False).returncode:
+            import_image(tag, make_root(), command)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield tag
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        subprocess.run(["/usr/bin/docker", "image", "rm", "--force", tag], capture_output=True, check=False, timeout=60)
 
 
 def import_image(tag: str, root: bytes, command: str) -> None:

@@ -127,9 +127,7 @@ async def _turn_back(data: Path) -> bool:
     """Pretend that the time of the next run has come and gone; whether the conductor had looked at it before."""
     connection = await connect(data)
     try:
-        statement = (
-            "UPDATE workloads SET next_run_at = now() - interval '5 min' WHERE next_run_at < now() + '6 min'"
-        )
+        statement = "UPDATE workloads SET next_run_at = now() - interval '5 min' WHERE next_run_at < now() + '6 min'"
         return await connection.execute(statement) == "UPDATE 1"
     finally:
         await connection.close()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.e2e.images import POSTGRES, REDIS, import_image, postgres_tar, redis_tar
-from tests.e2e.parts import containers_of, docker, inspect, run_inside, succeeded
+from tests.e2e.images import POSTGRES, REDIS, postgres_tar, redis_tar, shared_image
+from tests.e2e.parts import containers_of, inspect, run_inside, succeeded
 from tests.running import RunningTowline, wait_for
 
 from towline.contract.deployments import DeployRequest
@@ -18,17 +18,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """An image under PostgreSQL's name."""
-    import_image(POSTGRES, postgres_tar(), "postgres")
-    yield POSTGRES
-    docker("image", "rm", "--force", POSTGRES)
+    with shared_image(POSTGRES, postgres_tar, "postgres") as tag:
+        yield tag
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[str]:
     """An image under Redis's name."""
-    import_image(REDIS, redis_tar(), "redis-server")
-    yield REDIS
-    docker("image", "rm", "--force", REDIS)
+    with shared_image(REDIS, redis_tar, "redis-server") as tag:
+        yield tag
 
 
 def _run(towline: RunningTowline, *arguments: str) -> str:
