@@ -19,6 +19,11 @@ from tests.running import RunningTowline, tar_of
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
 _AXE: Final = Path(__file__).parent / "axe"
 _WAIT: Final = 90_000
+_HASH: Final = """size => import("/_towline/assets/sha256.js").then(({ Sha256 }) => {
+    const hash = new Sha256();
+    hash.update(new Uint8Array(size).fill(97));
+    return hash.hex();
+})"""
 
 
 @pytest.fixture
@@ -70,6 +75,8 @@ def test_a_new_user_gets_from_an_empty_page_to_a_live_address(
     page.get_by_role("button", name="Create and deploy").click()
     expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
     link = page.locator("#deployment-part .hosts a")
+    for size in (0, 55, 56, 64, 1000):
+        assert page.evaluate(_HASH, size) == hashlib.sha256(b"a" * size).hexdigest()
     page.keyboard.press("Control+k")
     page.get_by_role("combobox").fill(f"{project} web log")
     expect(page.get_by_role("option")).to_have_count(1)
