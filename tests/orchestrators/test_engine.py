@@ -81,7 +81,8 @@ async def test_a_lost_stream_of_events_is_said(tmp_path: Path) -> None:
                 pass
             if b"/events" in request:
                 break
-            body = json.dumps({"ApiVersion": "1.41", "Version": "20.10"}).encode()
+            about = {"ApiVersion": "1.41", "Version": "20.10"}
+            body = json.dumps([] if b"/containers/json" in request else about).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
             writer.write(body)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
