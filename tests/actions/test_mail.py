@@ -16,6 +16,8 @@ from towline.actions.platform import Platform
 from towline.models.base import utc_now
 from towline.models.members import Mail
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see `serve_smtp`
+
 LINK = "https://towline.example.com/invitation/secret-link"
 
 

@@ -13,6 +13,8 @@ from tests.smtp_server import PASSWORD, Inbox, find_outer_address, make_tls, ser
 from towline.errors import InvalidInput, MailNotSent, MailRefused
 from towline.infra.mail import make_message, parse_smtp_url, send_mail
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see `serve_smtp`
+
 
 @pytest.fixture
 async def inbox() -> AsyncIterator[Inbox]:

@@ -11,6 +11,8 @@ from tests.web.door import Door, Person, open_door
 
 from towline.actions.correspondence import correspond_once
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see `serve_smtp`
+
 PASSWORD = "tram orbit velvet cactus"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -19,6 +19,8 @@ from towline.models.base import utc_now
 from towline.models.members import Mail, ResetRequest
 from towline.models.sessions import Ticket
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see `serve_smtp`
+
 PASSWORD = "tram orbit velvet cactus"
 PROVIDER = {"name": "mine", "kind": "github", "client_id": "a", "client_secret": "b", "is_trusted": True}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

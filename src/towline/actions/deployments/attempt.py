@@ -185,6 +185,8 @@ class Attempt:
         if row is None:
             self.is_fence_lost = True
             raise FenceLost(f"Deployment {self.deployment.number} was taken over by another worker.")
+        # Kept apart from the session: a rollback of this transaction would leave an object that cannot be read.
+        work.session.expunge(row)
         self.deployment = row
         if is_told:
             emit_progress(self.platform, work, row)

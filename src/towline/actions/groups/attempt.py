@@ -178,6 +178,8 @@ class GroupAttempt:
         if row is None:
             self.is_fence_lost = True
             raise FenceLost(f"Group {self.group.number} was taken over by another worker.")
+        # Kept apart from the session: a rollback of this transaction would leave an object that cannot be read.
+        work.session.expunge(row)
         self.group = row
 
     async def hand_back(self, *, after: timedelta, reason: str) -> None:
