@@ -7,7 +7,7 @@ from alembic import op
 from towline.infra.statements import read_statements
 
 revision = "0011"
-down_revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
