@@ -52,16 +52,21 @@ def redis_tar() -> bytes:
 
 @contextmanager
 def shared_image(tag: str, make_root: Callable[[], bytes], command: str) -> Generator[str]:
-    """An image under its name, made once and removed by the last of the test processes that use it."""
-    name = re.sub(r"[^a-z0-9]", "-", tag)
-    with Path(tempfile.gettempdir(), f"towline-image-{name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """An image under its name, made once and removed by the last of the test processes that use it.
+
+    Nobody waits for another's tests: the guard is held only while it is made or removed.
+    """
+    place = Path(tempfile.gettempdir()) / f"towline-image-{re.sub(r'[^a-z0-9]', '-', tag)}"
+    with place.with_suffix(".guard").open("a") as guard, place.with_suffix(".use").open("a") as use:
+        fcntl.flock(guard, fcntl.LOCK_EX)
         if subprocess.run(["/usr/bin/docker", "image", "inspect", tag], capture_output=True, check=False).returncode:
             import_image(tag, make_root(), command)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        fcntl.flock(use, fcntl.LOCK_SH)
+        fcntl.flock(guard, fcntl.LOCK_UN)
         yield tag
+        fcntl.flock(guard, fcntl.LOCK_EX)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
         subprocess.run(["/usr/bin/docker", "image", "rm", "--force", tag], capture_output=True, check=False, timeout=60)
