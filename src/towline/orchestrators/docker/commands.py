@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -28,6 +29,8 @@ from towline.values import Instance, Report, RunSpec
 _OUTPUT_LIMIT: Final = 4096
 _KILL_SECONDS: Final = 30.0
 _LAST_LINES_SECONDS: Final = 5.0
+_PROCESS_SECONDS: Final = 2.0
+_PROCESS_PAUSE_SECONDS: Final = 0.05
 
 
 async def run_command(
@@ -149,8 +152,20 @@ async def _read_output(engine: Engine, exec_id: str) -> str:
 
 async def end_command(engine: Engine, exec_id: str, engine_id: str) -> None:
     """The Engine cannot end a command it has started, so this machine does, where the process is one of its own."""
-    state: Document = await engine.call("GET", f"exec/{exec_id}/json")
-    process_id = int(state.get("Pid") or 0)
-    if state.get("Running") and is_process_of(process_id, engine_id):
+    process_id = await _find_process(engine, exec_id)
+    if is_process_of(process_id, engine_id):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process_id, signal.SIGKILL)
+
+
+async def _find_process(engine: Engine, exec_id: str) -> int:
+    """The process number of a command that runs, else 0; its output may come before the Engine knows the number."""
+    deadline = time.monotonic() + _PROCESS_SECONDS
+    while True:
+        state: Document = await engine.call("GET", f"exec/{exec_id}/json")
+        process_id = int(state.get("Pid") or 0)
+        if not state.get("Running"):
+            return 0
+        if process_id or time.monotonic() > deadline:
+            return process_id
+        await asyncio.sleep(_PROCESS_PAUSE_SECONDS)
