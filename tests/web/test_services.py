@@ -118,12 +118,25 @@ async def test_fields_left_out_stay_and_null_brings_back_the_default(door: Door,
     assert (await _row(door, made["id"])).source_credential is None
 
 
-async def test_a_credential_is_not_sent_to_another_remote(ann: Person) -> None:
-    await ann.post("/projects/shop/services", _FULL)
-    same = {"type": "git", "config": {"url": "https://git.example.com/shop/other.git"}}
+@pytest.mark.parametrize(
+    ("kept", "other"),
+    [
+        ({"url": "https://git.example.com/shop/other.git"}, {"url": "https://evil.example.org/shop/api.git"}),
+        ({"url": "https://GIT.example.com/shop/other.git"}, {"url": "https://git.example.com:8443/shop/api.git"}),
+        ({"url": "https://git.example.com/a/b.git"}, {"url": "ssh://git@git.example.com/shop/api.git"}),
+        ({"repository": "shop/other"}, {"repository": "shop/api", "host": "evil.example.org"}),
+    ],
+)
+async def test_a_credential_is_not_sent_to_another_remote(
+    ann: Person, kept: dict[str, str], other: dict[str, str]
+) -> None:
+    kind = "git" if "url" in kept else "github"
+    given = _FULL if kind == "git" else {**_FULL, "source": {"type": kind, "config": {"repository": "shop/api"}}}
+    await ann.post("/projects/shop/services", given)
+    same = {"type": kind, "config": kept}
     assert (await ann.patch("/projects/shop/services/api", {"source": same}))["has_credential"]
-    other = {"type": "git", "config": {"url": "https://evil.example.org/shop/api.git"}}
-    assert not (await ann.patch("/projects/shop/services/api", {"source": other}))["has_credential"]
+    moved = {"type": kind, "config": other}
+    assert not (await ann.patch("/projects/shop/services/api", {"source": moved}))["has_credential"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Where a service's code comes from: its configuration checked by the source, its secrets sealed."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,11 +8,10 @@ import orjson
 
 from towline.actions.deployments.make import build_secrets_context, credential_context
 from towline.actions.platform import Platform
+from towline.actions.remotes import Remote, remote_of
 from towline.errors import InvalidInput
 from towline.models.services import Service
 from towline.values import Credential
-
-_HOST = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?([^:/]*)")
 
 
 def check_source(platform: Platform, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,8 +44,6 @@ def open_build_secrets(platform: Platform, service: Service) -> dict[str, str]:
     return orjson.loads(platform.secrets.open(service.build_secrets, context=build_secrets_context(service)))
 
 
-def find_remote(service: Service) -> tuple[str, str]:
-    """Which remote a service's credential is for: the kind of source and the host of its address."""
-    address = str(service.source_config.get("url") or "").lower()
-    found = _HOST.match(address)
-    return service.source_type, found[1] if found else ""
+def find_remote(service: Service) -> Remote:
+    """Which remote a service's credential is for."""
+    return remote_of(service.source_type, service.source_config)

@@ -121,8 +121,8 @@ def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
 def _is_of_service(deployment: Deployment, service: Service) -> bool:
     """Whether a deployment fetches from where the service's credential is for, and not from where it was before."""
     was, now = (
-        (deployment.source_type, deployment.source_config.get("url")),
-        (service.source_type, service.source_config.get("url")),
+        (one.source_type, *(one.source_config.get(key) for key in ("url", "host", "repository")))
+        for one in (deployment, service)
     )
     return was == now
 
