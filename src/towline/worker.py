@@ -32,6 +32,7 @@ from towline.infra.collection import spare_what_stays
 from towline.infra.queue import Ringing
 from towline.models.deployments import Deployment
 from towline.models.runs import CronRun
+from towline.project_files.reading import read_request
 from towline.wiring import open_platform, start_logging
 
 _RETRY_SECONDS = 0.5
@@ -54,7 +55,7 @@ class Worker:
         """Work until cancelled; then let others take over at once. A defect in the periodic work ends the process."""
         async with self._platform.orchestrator.session(), self._platform.router.session():
             doors = [
-                asyncio.create_task(conduct(self._platform), name="conductor"),
+                asyncio.create_task(conduct(self._platform, read_file=read_request), name="conductor"),
                 asyncio.create_task(self._claim_for_ever(), name="claims"),
             ]
             try:

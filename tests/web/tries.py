@@ -168,10 +168,10 @@ TRIES: Final[dict[str, Try]] = {
     "projectFiles.export": Try(MANAGES, "GET", f"{_P}/file"),
     "hooks.list": Try(DEPLOYS, "GET", f"{_P}/hooks"),
     "hooks.create": Try(
-        MANAGES, "POST", f"{_P}/hooks", {"source": "github", "repository": "https://github.com/a/r{number}"}
+        RESTORES, "POST", f"{_P}/hooks", {"source": "github", "repository": "https://github.com/a/r{number}"}
     ),
-    "hooks.update": Try(MANAGES, "PATCH", f"{_P}/hooks/{{hook}}", {"rules": []}),
-    "hooks.rotate": Try(MANAGES, "POST", f"{_P}/hooks/{{hook}}/rotate"),
+    "hooks.update": Try(RESTORES, "PATCH", f"{_P}/hooks/{{hook}}", {"rules": []}),
+    "hooks.rotate": Try(RESTORES, "POST", f"{_P}/hooks/{{hook}}/rotate"),
     "hooks.delete": Try(MANAGES, "DELETE", f"{_P}/hooks/{{hook}}"),
     "hooks.listDeliveries": Try(DEPLOYS, "GET", f"{_P}/hooks/{{hook}}/deliveries"),
     "hooks.replay": Try(DEPLOYS, "POST", f"{_P}/hooks/{{hook}}/deliveries/{{delivery}}/replay"),

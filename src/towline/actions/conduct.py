@@ -10,6 +10,7 @@ from towline.actions.audit_chain import chain_all
 from towline.actions.correspondence import correspond, forget_correspondence
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
+from towline.actions.hooks.applying import ReadFile, apply_pushed_files
 from towline.actions.hooks.working import work_through
 from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.platform import Platform
@@ -36,17 +37,20 @@ _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
 
-async def conduct(platform: Platform) -> None:
-    """Do the periodic work whenever this process holds the lock; runs until cancelled."""
+async def conduct(platform: Platform, *, read_file: ReadFile | None = None) -> None:
+    """Do the periodic work whenever this process holds the lock; runs until cancelled.
+
+    `read_file` reads the project files that pushes bring; without it such pushes wait.
+    """
     while True:
         try:
-            await _conduct_while_locked(platform)
+            await _conduct_while_locked(platform, read_file)
         except* TowlineError as errors:
             _log.warning("The periodic work begins again: %s", errors.exceptions[0])
         await asyncio.sleep(_TRY_SECONDS)
 
 
-async def _conduct_while_locked(platform: Platform) -> None:
+async def _conduct_while_locked(platform: Platform, read_file: ReadFile | None) -> None:
     async with platform.database.advisory_lock(_LOCK) as connection:
         if connection is None:
             return
@@ -56,10 +60,10 @@ async def _conduct_while_locked(platform: Platform) -> None:
                 await asyncio.sleep(_HOLD_SECONDS)
                 await check_connection(connection)
 
-        await _run_roles(platform, hold)
+        await _run_roles(platform, hold, read_file)
 
 
-async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) -> None:
+async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], read_file: ReadFile | None) -> None:
     settings = platform.settings
     await doubt_all_routes(platform)
     errands = Errands(platform)
@@ -80,7 +84,9 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]]) ->
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
         roles.create_task(_every(_DUE_EVERY, lambda: ask_due_runs(platform)), name="due runs")
         roles.create_task(correspond(platform), name="mail")
-        roles.create_task(_answer_hooks(platform), name="hooks")
+        roles.create_task(_answer_hooks(platform, lambda: work_through(platform)), name="hooks")
+        if (read := read_file) is not None:
+            roles.create_task(_answer_hooks(platform, lambda: apply_pushed_files(platform, read)), name="pushed files")
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")
@@ -146,12 +152,12 @@ async def _on_start(platform: Platform, logs: RunLogs, *, workload_id: str, inst
     await platform.bell.ring(f"reconcile {workload_id}")
 
 
-async def _answer_hooks(platform: Platform) -> None:
+async def _answer_hooks(platform: Platform, work_on_all: Callable[[], Awaitable[None]]) -> None:
     """Work through deliveries when one comes in, and now and then for those that are tried again."""
     async with platform.bell.listen() as ringing:
         while True:
             try:
-                await work_through(platform)
+                await work_on_all()
             except Unavailable as error:
                 _log.warning("%s", error)
             deadline = asyncio.get_running_loop().time() + _HOOKS_EVERY.total_seconds()

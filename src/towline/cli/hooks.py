@@ -1,6 +1,6 @@
 """`towline hooks`: repositories that deploy when they are pushed to."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +32,7 @@ def list_hooks(*, project: ProjectOption = None, as_json: AsJson = False) -> Non
                 "repository": lambda row: row.repository,
                 "sender": lambda row: row.source,
                 "rules": lambda row: ", ".join(_shown(rule) for rule in row.rules) or "each service's own branch",
+                "applies": lambda row: row.project_file or "",
                 "url": lambda row: row.url,
             },
             nothing="No repository is connected; `towline hooks create` connects one.",
@@ -44,11 +45,16 @@ def create_hook(
     repository: Annotated[str, typer.Argument(metavar="URL", help="Address of the repository.")],
     *,
     rule: _Rules = None,
+    apply: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="PATH", help="Project file that pushes apply first, such as towline.yaml."),
+    ] = None,
     project: ProjectOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Connect a repository: every service that is built from it is deployed when it is pushed to."""
-    given = {"source": source, "repository": repository, "rules": [_rule(text) for text in rule or ()]}
+    given: dict[str, Any] = {"source": source, "repository": repository, "rules": [_rule(text) for text in rule or ()]}
+    given["project_file"] = apply
     with open_session(as_json=as_json) as session:
         _show_new(
             session.output, session.client.hooks.create(session.project(project), HookCreate.model_validate(given))
@@ -62,6 +68,23 @@ def set_rules(hook: _Hook, *, rule: _Rules = None, project: ProjectOption = None
     with open_session(as_json=as_json) as session:
         changed = session.client.hooks.update(session.project(project), hook, change)
         session.output.model(changed, {"hook": changed.id, "rules": [_shown(one) for one in changed.rules]})
+
+
+@hooks.command("apply")
+def set_project_file(
+    hook: _Hook,
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="Path of the file in the repository.")] = None,
+    *,
+    off: Annotated[bool, typer.Option("--off", help="Apply no file any more.")] = False,
+    project: ProjectOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let pushes to production's branch apply the project file of the repository before they deploy."""
+    if off == (path is not None):
+        raise InvalidInput("Name the file, such as towline.yaml, or give --off.", field="path")
+    with open_session(as_json=as_json) as session:
+        changed = session.client.hooks.update(session.project(project), hook, HookUpdate(project_file=path))
+        session.output.model(changed, {"hook": changed.id, "applies": changed.project_file or "nothing"})
 
 
 @hooks.command("rotate")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from towline.contract.base import Model, Page, Slug
+from towline.contract.base import Model, Page, Slug, TreePath
 
 HookSource = Literal["github", "gitlab", "gitea", "bitbucket", "git"]
 RefGlob = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
@@ -36,12 +36,20 @@ class HookCreate(Model):
     rules: Annotated[list[HookRule], Field(max_length=50)] = Field(
         default=[], description="Rules; without any, each service's own branch goes to production."
     )
+    project_file: TreePath | None = Field(
+        default=None,
+        description="Path of the project file that a push to production's branch applies first; null: none is.",
+        examples=["towline.yaml"],
+    )
 
 
 class HookUpdate(Model):
-    """What to change."""
+    """What to change; fields left out stay as they are."""
 
-    rules: Annotated[list[HookRule], Field(max_length=50)] = Field(description="Rules, whole.")
+    rules: Annotated[list[HookRule], Field(max_length=50)] = Field(default=[], description="Rules, whole.")
+    project_file: TreePath | None = Field(
+        default=None, description="Path of the project file that pushes apply; null turns it off."
+    )
 
 
 class Hook(Model):
@@ -52,6 +60,7 @@ class Hook(Model):
     repository: str = Field(description="Host and path of the repository.", examples=["github.com/acme/shop"])
     url: str = Field(description="Address to enter at the sender.")
     rules: list[HookRule] = Field(description="Which branch or tag goes where.")
+    project_file: str | None = Field(default=None, description="Path of the project file that pushes apply.")
     created_at: datetime = Field(description="When it was made.")
 
 

@@ -13,6 +13,7 @@ class Hook(Identified, Row):
     """A repository connected to a project: one address and one secret, however many services are built from it.
 
     `repository` is `host/owner/name` in lower case, `rules` say which branches and tags go to which environment.
+    `project_file` is the path of the project file that a push to production's branch applies; empty: none.
     """
 
     __tablename__ = "hooks"
@@ -25,6 +26,7 @@ class Hook(Identified, Row):
     old_secret: Mapped[bytes | None]
     old_secret_until: Mapped[datetime | None]
     rules: Mapped[list[Any]] = mapped_column(default=list)
+    project_file: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class HookDelivery(Identified, Row):

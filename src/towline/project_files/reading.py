@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from towline.actions.environments import PRODUCTION
+from towline.actions.project_files.planning import Request
 from towline.actions.project_files.state import (
     UPLOAD,
     DomainState,
@@ -12,6 +14,7 @@ from towline.actions.project_files.state import (
     VariableState,
 )
 from towline.contract.project_file import FileDomain, FileService, FileVariable, ProjectFile, memory_bytes
+from towline.contract.project_file_text import parse_project_file
 from towline.contract.services import ServiceCreate
 
 
@@ -20,6 +23,11 @@ def default_settings() -> Mapping[str, Any]:
     """What a service has where nothing was said, by the contract."""
     hidden = {"name", "credential", "build_secrets"}
     return ServiceCreate(name="any").model_dump(mode="json", exclude=hidden)
+
+
+def read_request(text: str, where: str) -> Request:
+    """What the text of a project file asks for in production; InvalidInput with the place in it."""
+    return Request(wanted_state(parse_project_file(text, where=where)), default_settings(), PRODUCTION)
 
 
 def wanted_state(file: ProjectFile) -> ProjectState:

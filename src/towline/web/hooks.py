@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from towline.actions.access import Permission
 from towline.actions.hooks.administration import (
     NewHook,
     create_hook,
@@ -78,6 +79,7 @@ async def list_(call: Call) -> HookList:
 @operations.operation("hooks.create")
 async def create(call: Call, body: HookCreate) -> NewHookModel:
     """Connect a repository."""
+    await _also_deploy(call)
     made = await create_hook(
         call.platform,
         call.work,
@@ -85,23 +87,29 @@ async def create(call: Call, body: HookCreate) -> NewHookModel:
         source_type=body.source,
         address=body.repository,
         rules=_rules(body.rules),
+        project_file=body.project_file or "",
     )
-    call.note(made.hook.id, repository=made.hook.repository)
+    call.note(made.hook.id, repository=made.hook.repository, project_file=made.hook.project_file)
     return _with_secret(call.platform, made)
 
 
 @operations.operation("hooks.update")
 async def update(call: Call, body: HookUpdate) -> Hook:
-    """Change the rules."""
+    """Change the rules, or which file pushes apply."""
+    await _also_deploy(call)
     hook = await get_hook(call.session, call.project.id, call.path["hook"])
-    hook.rules = [*_rules(body.rules)]
-    call.note(hook.id, repository=hook.repository)
+    if "rules" in body.model_fields_set:
+        hook.rules = [*_rules(body.rules)]
+    if "project_file" in body.model_fields_set:
+        hook.project_file = body.project_file or ""
+    call.note(hook.id, repository=hook.repository, project_file=hook.project_file)
     return Hook(**_facts(call.platform, hook))
 
 
 @operations.operation("hooks.rotate")
 async def rotate(call: Call) -> NewHookModel:
     """A new secret."""
+    await _also_deploy(call)
     made = rotate_secret(call.platform, await get_hook(call.session, call.project.id, call.path["hook"]))
     call.note(made.hook.id, repository=made.hook.repository)
     return _with_secret(call.platform, made)
@@ -139,6 +147,11 @@ async def replay_(call: Call) -> HookDelivery:
     return _delivery(again)
 
 
+async def _also_deploy(call: Call) -> None:
+    """Who holds the secret of a hook, or says what pushes do, deploys: that needs the permission as well."""
+    await call.get_project(call.project.id, permission=Permission.DEPLOY)
+
+
 def _rules(rules: list[HookRule]) -> list[dict[str, str]]:
     return [rule.model_dump(exclude_none=True) for rule in rules]
 
@@ -153,6 +166,7 @@ def _facts(platform: Platform, hook: HookRow) -> dict[str, Any]:
         "source": cast("HookSource", hook.source_type),
         "repository": hook.repository,
         "url": f"{platform_url(platform)}/hooks/{hook.source_type}/{hook.id}",
+        "project_file": hook.project_file or None,
         "rules": [HookRule.model_validate(rule) for rule in hook.rules],
         "created_at": hook.created_at,
     }

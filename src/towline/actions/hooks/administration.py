@@ -43,6 +43,7 @@ async def create_hook(
     source_type: str,
     address: str,
     rules: Sequence[Mapping[str, str]],
+    project_file: str = "",
 ) -> NewHook:
     """Connect a repository to a project; Conflict when it is connected already, InvalidInput for no address."""
     repository = to_repository(address)
@@ -60,6 +61,7 @@ async def create_hook(
         source_type=source_type,
         repository=repository,
         rules=[dict(rule) for rule in rules],
+        project_file=project_file,
     )
     value = _seal_new(platform, hook)
     work.session.add(hook)

@@ -63,7 +63,7 @@ def repository_of(config: Mapping[str, Any]) -> str:
 
 def decide(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: Iterable[Candidate]) -> Decision:
     """What a push or tag deploys. Without rules each service's own branch goes to production."""
-    if reason := _why_not(event):
+    if reason := why_not(event):
         return Decision(reason=reason)
     found = list(candidates)
     if not found:
@@ -71,7 +71,7 @@ def decide(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: 
     environment = environment_of(event.ref, rules)
     if rules and not environment:
         return Decision(reason=f"No rule matches {_short(event.ref)}.")
-    chosen = found if rules else [one for one in found if _is_own_branch(one, event)]
+    chosen = found if rules else [one for one in found if is_own_branch(one, event)]
     if not chosen:
         return Decision(reason=f"No service is deployed from {_short(event.ref)}.")
     watching = [one for one in chosen if _is_touched(one, event.changed_paths)]
@@ -89,7 +89,8 @@ def environment_of(ref: str, rules: Sequence[Mapping[str, str]]) -> str:
     return ""
 
 
-def _why_not(event: WebhookEvent) -> str:
+def why_not(event: WebhookEvent) -> str:
+    """Why an event deploys nothing, whatever the project is; empty when it may."""
     if event.kind == "ping":
         return "A ping: the connection works."
     if event.kind == "ignored":
@@ -103,7 +104,8 @@ def _why_not(event: WebhookEvent) -> str:
     return ""
 
 
-def _is_own_branch(one: Candidate, event: WebhookEvent) -> bool:
+def is_own_branch(one: Candidate, event: WebhookEvent) -> bool:
+    """Whether a push is to the branch that a service is deployed from."""
     if not event.ref:  # Towline's own webhook with an empty body: deploy what is configured
         return True
     return event.kind == "push" and event.ref == BRANCHES + (one.branch or event.default_branch)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 
 from towline.actions.access import Caller
 from towline.actions.deploying import Wanted, deploy, get_place
@@ -28,7 +28,7 @@ from towline.values import Trigger
 _MOST_ATTEMPTS: Final = 5
 _RETRY: Final = timedelta(seconds=5)
 _AT_ONCE: Final = 100
-_PUSHER: Final = Caller(user_id="hook")
+PUSHER: Final = Caller(user_id="hook")
 """Who pushes is known to the platform only; unlike Towline itself it may not fetch from this machine."""
 
 _log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ async def work_through(platform: Platform) -> None:
     """Turn every waiting delivery into what it asks for; one that fails is tried again, then kept as failed."""
     for delivery_id in await _list_waiting(platform):
         try:
-            await _work_on(platform, delivery_id)
+            await work_on(platform, delivery_id)
         except TowlineError as error:
-            await _note_failure(platform, delivery_id, error)
+            await note_failure(platform, delivery_id, error)
 
 
 async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -> HookDelivery:
@@ -72,20 +72,34 @@ async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -
 
 
 async def _list_waiting(platform: Platform) -> Sequence[str]:
-    is_due = or_(HookDelivery.not_before.is_(None), HookDelivery.not_before <= utc_now())
-    query = select(HookDelivery.id).where(HookDelivery.status == "queued", is_due)
+    query = (
+        select(HookDelivery.id)
+        .join(Hook, Hook.id == HookDelivery.hook_id)
+        .where(HookDelivery.status == "queued", is_due(), not_(brings_file()))
+    )
     async with platform.database.transaction() as work:
         return (await work.session.scalars(query.order_by(HookDelivery.created_at).limit(_AT_ONCE))).all()
 
 
-async def _work_on(platform: Platform, delivery_id: str) -> None:
+def is_due() -> ColumnElement[bool]:
+    """The condition of deliveries that need not wait for a further try."""
+    return or_(HookDelivery.not_before.is_(None), HookDelivery.not_before <= utc_now())
+
+
+def brings_file() -> ColumnElement[bool]:
+    """The condition of pushes whose project file may have to be applied: fetching it takes its time."""
+    return and_(Hook.project_file != "", HookDelivery.kind == "push")
+
+
+async def work_on(platform: Platform, delivery_id: str) -> None:
+    """Deploy what a delivery asks for, or write down why not."""
     async with platform.database.transaction() as work:
-        row = (await work.session.execute(_select(delivery_id).with_for_update(of=HookDelivery))).first()
+        row = (await work.session.execute(select_delivery(delivery_id).with_for_update(of=HookDelivery))).first()
         if row is None:
             return
         delivery, hook, project = row
         event = to_event(delivery.event)
-        decision = decide(event, hook.rules, await _list_candidates(work, hook))
+        decision = decide(event, hook.rules, await list_candidates(work, hook))
         if decision.service_ids:
             await _deploy(platform, work, delivery, project, decision)
         delivery.status = "done" if decision.service_ids else "ignored"
@@ -94,7 +108,8 @@ async def _work_on(platform: Platform, delivery_id: str) -> None:
         emit(platform, work, "hook.delivered", project_id=project.id, data={"message": decision.reason})
 
 
-def _select(delivery_id: str) -> Select[HookDelivery, Hook, Project]:
+def select_delivery(delivery_id: str) -> Select[HookDelivery, Hook, Project]:
+    """A delivery that waits, with its hook and project."""
     return (
         select(HookDelivery, Hook, Project)
         .join(Hook, Hook.id == HookDelivery.hook_id)
@@ -111,7 +126,7 @@ async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, projec
     if len(decision.service_ids) == 1:
         service = await work.session.get_one(Service, decision.service_ids[0])
         place = await get_place(work, project=project, service=service, environment=environment.name)
-        deployment = await deploy(platform, work, place, wanted=wanted, caller=_PUSHER, trigger=Trigger.PUSH)
+        deployment = await deploy(platform, work, place, wanted=wanted, caller=PUSHER, trigger=Trigger.PUSH)
         delivery.deployment_ids = [deployment.id]
         return
     group = await request_group(
@@ -120,7 +135,7 @@ async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, projec
         project=project,
         environment=environment,
         wanted=dict.fromkeys(decision.service_ids, wanted),
-        caller=_PUSHER,
+        caller=PUSHER,
         trigger=Trigger.PUSH,
     )
     delivery.group_id = group.id
@@ -128,7 +143,8 @@ async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, projec
     delivery.deployment_ids = list(members)
 
 
-async def _list_candidates(work: Work, hook: Hook) -> list[Candidate]:
+async def list_candidates(work: Work, hook: Hook) -> list[Candidate]:
+    """Services that are built from the hook's repository."""
     query = select(Service).where(Service.project_id == hook.project_id, Service.deleted_at.is_(None))
     return [
         Candidate(
@@ -142,7 +158,8 @@ async def _list_candidates(work: Work, hook: Hook) -> list[Candidate]:
     ]
 
 
-async def _note_failure(platform: Platform, delivery_id: str, error: TowlineError) -> None:
+async def note_failure(platform: Platform, delivery_id: str, error: TowlineError) -> None:
+    """Write down what went wrong; what may pass is tried again."""
     _log.warning("Delivery %s could not be worked on: %s", delivery_id, error)
     async with platform.database.transaction() as work:
         delivery = await work.session.get(HookDelivery, delivery_id, with_for_update=True)

@@ -26,7 +26,7 @@ HOOK_OPERATIONS: Final = (
         needs="manage_services",
         takes=HookUpdate,
         gives=HookModel,
-        summary="Change which branches and tags go where",
+        summary="Change which branches and tags go where, and which project file pushes apply",
     ),
     Operation(
         "hooks.rotate",
