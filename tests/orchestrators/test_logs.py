@@ -14,9 +14,9 @@ STAMP = b"2026-01-02T03:04:05.123456789Z "
 AT = datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)
 
 
-def frame(text: bytes, *, stream: int = 1) -> bytes:
+def frame(text: bytes, *, stream: int = 1, stamp: bytes = STAMP) -> bytes:
     """One message as the Engine frames it."""
-    payload = STAMP + text
+    payload = stamp + text
     return struct.pack(">BxxxL", stream, len(payload)) + payload
 
 
@@ -74,3 +74,20 @@ def test_where_the_bytes_are_cut_changes_nothing(lines: list[str], size: int) ->
     sent = b"".join(frame(line.encode() + b"\n") for line in lines)
     chunks = [sent[start : start + size] for start in range(0, len(sent), size)]
     assert [text for _, text in read(*chunks)] == lines
+
+
+def stamp_of(number: int) -> bytes:
+    """The time of a message: each is shared by three."""
+    return b"2026-01-02T03:04:05.%09dZ " % (number // 3)
+
+
+@given(st.lists(st.sampled_from([1, 2]), max_size=40), st.integers(0, 40), st.integers(0, 40))
+def test_what_is_read_again_after_the_stream_ended_early_comes_once(streams: list[int], end: int, start: int) -> None:
+    frames = [frame(b"%d\n" % number, stream=stream, stamp=stamp_of(number)) for number, stream in enumerate(streams)]
+    # from a moment before the last one that was read: whole stamps
+    start = min(start, end, len(frames)) // 3 * 3
+    reader = LogReader()
+    first = list(reader.feed(b"".join(frames[:end])))
+    reader.begin_again()
+    rest = list(reader.feed(b"".join(frames[start:])))
+    assert [int(text) for _, _, text in first + rest] == list(range(len(frames)))
