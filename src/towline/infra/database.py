@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from towline.errors import DiskFull, Unavailable
+from towline.infra.pool import ShrinkingPool
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -50,6 +51,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5, max_overflow: int = 10) -> None:
         self.engine: AsyncEngine = create_async_engine(
             url,
+            poolclass=ShrinkingPool,
+            pool_use_lifo=True,
             pool_size=pool_size,
             max_overflow=max_overflow,
             pool_timeout=10,
