@@ -99,11 +99,9 @@ class Keeper:
 
     def settle(self) -> None:
         """Do what is to be done once after a start, when the part has been ready for a while."""
-        settled_at = self._started_at + self._ready_after + _SETTLED_SECONDS
-        if self.part.after_start and self.state is PartState.READY and time.monotonic() >= settled_at:
-            if not self._is_settled:
-                self.part.after_start(self.process_id)
+        if self.part.after_start and self._is_to_settle and time.monotonic() >= self._settles_at:
             self._is_settled = True
+            self.part.after_start(self.process_id)
 
     def bury(self) -> None:
         """Take note that the process has gone, and decide when to start the next."""
@@ -148,7 +146,15 @@ class Keeper:
             return None if self.part.runs_once else min(0.5, max(0.01, (now - self._started_at) / 10))
         if self.state in {PartState.BACKING_OFF, PartState.CRASH_LOOPING}:
             return max(0.01, self._due_at - now)
-        return None
+        return max(0.01, self._settles_at - now) if self._is_to_settle else None
+
+    @property
+    def _is_to_settle(self) -> bool:
+        return self.part.after_start is not None and self.state is PartState.READY and not self._is_settled
+
+    @property
+    def _settles_at(self) -> float:
+        return self._started_at + self._ready_after + _SETTLED_SECONDS
 
     def _watch(self, process_id: int) -> None:
         self.process_id = process_id

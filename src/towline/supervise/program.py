@@ -50,7 +50,7 @@ class Part:
     `survives`: outlives the supervisor and is adopted by the next one when started in the same way (`revision` names
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
     parts that must be ready before its first start. `before_start` clears what a dead predecessor left.
-    `after_start` is called once with the process id, half a minute after the start at most. `errors` is a log of
+    `after_start` is called once with the process id, some seconds after it was ready. `errors` is a log of
     the program's own, when it does not write to its output.
     """
 

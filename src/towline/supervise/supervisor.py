@@ -87,6 +87,7 @@ class Supervisor:
             if keeper.look_ready():
                 self._reporter.note(f"{keeper.part.title} is ready ({keeper.status.seconds:.1f} s).")
             keeper.kill_when_overdue()
+            keeper.settle()
         has_clients = any(keeper.is_alive for keeper in self._keepers.values() if not keeper.part.survives)
         for keeper in self._stopping or ():
             if not (keeper.part.survives and has_clients):  # the API and the worker write to the servers to the end
@@ -162,8 +163,6 @@ class Supervisor:
         if time.monotonic() < self._housekeeping_at:
             return
         self._housekeeping_at = time.monotonic() + _HOUSEKEEPING_SECONDS
-        for keeper in self._keepers.values():
-            keeper.settle()
         for name in (*self._keepers, "supervisor"):
             with suppress(OSError):
                 bound_log(self._layout.log_file(name))
