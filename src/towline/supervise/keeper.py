@@ -16,7 +16,7 @@ _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 15.0
 _STEADY_SECONDS = 60.0  # a run this long makes earlier deaths not count
 _LOOP_DEATHS = 5
-_SETTLED_SECONDS = 5.0
+_SETTLED_SECONDS = 15.0  # by then the first deployment, if one comes at once, is over
 
 
 class Keeper:
