@@ -1,5 +1,6 @@
 """Entry point: the platform's own processes first, with as few imports as possible, then the command line."""
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -34,7 +35,11 @@ def main() -> int:
 
 def _load(entry: str) -> Callable[[Sequence[str]], int]:
     module, _, name = entry.partition(":")
-    return cast("Callable[[Sequence[str]], int]", getattr(import_module(module), name))
+    gc.disable()  # modules stay: looking for garbage among them while they are loaded takes a tenth of the time
+    try:
+        return cast("Callable[[Sequence[str]], int]", getattr(import_module(module), name))
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

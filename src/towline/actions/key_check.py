@@ -1,20 +1,18 @@
 """Whether the key file belongs to the database; asked before anything starts, since a wrong one would split secrets."""
 
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.sealed_columns import KEY_CHECK_CONTEXT, SEALED, count_by_key
+from towline.actions.first_look import KEY_CHECK_CONTEXT, KEY_CHECK_TEXT
+from towline.actions.sealed_columns import SEALED, count_by_key
 from towline.errors import KeyMismatch
 from towline.infra.database import Database
 from towline.infra.key_file import KeyFile
 from towline.infra.secrets import SecretBox, load_secret_box
 from towline.models.key_checks import KeyCheck
-
-_PLAIN: Final = "This key file belongs to this database."
 
 
 async def ensure_key_matches(database: Database, path: Path) -> None:
@@ -30,14 +28,14 @@ async def ensure_key_matches(database: Database, path: Path) -> None:
         if not await _fits(work.session, box, sealed):
             raise _mismatch(f"The key file {path} does not belong to this database.")
         if sealed is None:
-            value = box.seal(_PLAIN, context=KEY_CHECK_CONTEXT)
+            value = box.seal(KEY_CHECK_TEXT, context=KEY_CHECK_CONTEXT)
             await work.session.execute(insert(KeyCheck).values(id=1, value=value).on_conflict_do_nothing())
 
 
 async def _fits(session: AsyncSession, box: SecretBox, sealed: bytes | None) -> bool:
     if sealed is not None:
         try:
-            return box.open_text(sealed, context=KEY_CHECK_CONTEXT) == _PLAIN
+            return box.open_text(sealed, context=KEY_CHECK_CONTEXT) == KEY_CHECK_TEXT
         except KeyMismatch:
             return False
     # A database from before there was a check: one value that opens is enough, none at all is a new one.

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from towline.actions.backups.freezing import backup_context
 from towline.actions.deployments.make import build_secrets_context, credential_context
+from towline.actions.first_look import KEY_CHECK_CONTEXT
 from towline.actions.hooks.administration import hook_secret_context
 from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
@@ -33,7 +34,6 @@ from towline.models.services import Service, Variable
 from towline.models.variable_changes import VariableChange
 from towline.models.webhook_secrets import WebhookSecret
 
-KEY_CHECK_CONTEXT: Final = "key-check"
 _PREFIX_LENGTH: Final = KEY_ID_LENGTH + 1
 
 

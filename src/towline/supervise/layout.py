@@ -59,6 +59,11 @@ class Layout:
         return self.root / "keys"
 
     @property
+    def key_file(self) -> Path:
+        """The file with the keys that seal secrets (`Settings.key_file`)."""
+        return self.keys / "secrets.key"
+
+    @property
     def programs(self) -> Path:
         """Copies of server programs whose own place the servers' account cannot reach."""
         return self.root / "programs"

@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
-from towline.actions.key_check import ensure_key_matches
-from towline.actions.schema import migrate
-from towline.config import Settings
+from towline.actions.first_look import is_prepared, newest_revision
 from towline.errors import TowlineError
-from towline.infra.database import Database
+from towline.infra.lazily import load
+from towline.supervise.layout import Layout
 
 
 def main(_arguments: Sequence[str]) -> int:
@@ -18,9 +18,10 @@ def main(_arguments: Sequence[str]) -> int:
 
     The exit code.
     """
-    key_file = Settings.from_environment(os.environ).key_file if "TOWLINE_DATA_DIR" in os.environ else None
+    data = os.environ.get("TOWLINE_DATA_DIR")
+    key_file = Layout(Path(data)).key_file if data else None
     try:
-        revision = asyncio.run(_migrate(os.environ["TOWLINE_DATABASE_URL"], key_file))
+        revision = asyncio.run(_prepare(os.environ["TOWLINE_DATABASE_URL"], key_file))
     except TowlineError as error:
         sys.stderr.write(f"Error: {error.message} Try: {error.hint}\n")
         return error.exit_code
@@ -28,12 +29,7 @@ def main(_arguments: Sequence[str]) -> int:
     return 0
 
 
-async def _migrate(url: str, key_file: Path | None) -> str:
-    database = Database(url, pool_size=1)
-    try:
-        revision = await migrate(database)
-        if key_file is not None:
-            await ensure_key_matches(database, key_file)
-        return revision
-    finally:
-        await database.close()
+async def _prepare(url: str, key_file: Path | None) -> str:
+    if key_file is not None and await is_prepared(url, key_file):
+        return newest_revision()
+    return cast("str", await load("towline.actions.preparation").prepare_database(url, key_file))
