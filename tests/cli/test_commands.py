@@ -52,6 +52,11 @@ def test_status_of_a_service_and_of_a_project(deployed: Run) -> None:
     assert deployed("status", "shop/shop", "--json").json["health"] == "healthy"
     assert "1/1" in deployed("status", "--project", "shop").out
     assert "1.5 ms" in deployed("health").out
+    uptime = deployed("uptime", "--range", "7d").out
+    assert ("83.33 %" in uptime, "nothing answers HTTP" in uptime) == (True, True)
+    metrics = deployed("metrics").out
+    assert ("0.25" in metrics, "64 MiB" in metrics, "2.0 KiB" in metrics) == (True, True, True)
+    assert deployed("metrics", "--json").json["items"][0]["instances"] == 1
 
 
 def test_a_service_is_named_by_option_or_by_argument(deployed: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from towline.contract.deployments import Deployment, DeploymentList, DeployReque
 from towline.contract.domains import RouteList
 from towline.contract.environments import Environment, EnvironmentList
 from towline.contract.keys import KeyList, NewKey
+from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeBar
 from towline.contract.platform import DockerStatus, Platform
 from towline.contract.projects import Project, ProjectList
 from towline.contract.registries import RegistryList
@@ -191,6 +192,18 @@ def _health(state: StubState, path: Path, query: Any, body: Any) -> HealthCheckL
     return HealthCheckList(items=[HealthCheck(checked_at=NOW, status=HealthStatus.HEALTHY, response_ms=1.5)])
 
 
+def _uptime(state: StubState, path: Path, query: Any, body: Any) -> Uptime:
+    bars = [UptimeBar(at=NOW, healthy=3), UptimeBar(at=NOW, healthy=2, unhealthy=1, error="nothing answers HTTP")]
+    return Uptime(begins_at=NOW, ends_at=NOW, step_seconds=1800, uptime=0.8333, bars=bars)
+
+
+def _metrics(state: StubState, path: Path, query: Any, body: Any) -> MetricHistory:
+    point = MetricPoint(
+        at=NOW, instances=1, cpu=0.25, memory_bytes=64 << 20, memory_limit_bytes=1 << 30, sent_rate=2048
+    )
+    return MetricHistory(begins_at=NOW, ends_at=NOW, step_seconds=60, points=[point])
+
+
 def _nothing(state: StubState, path: Path, query: Any, body: Any) -> None:
     return None
 
@@ -226,6 +239,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "services.getStatus": _status,
     "instances.list": lambda state, path, query, body: InstanceList(items=_status(state, path, query, body).instances),
     "health.history": _health,
+    "health.uptime": _uptime,
+    "metrics.history": _metrics,
     "releases.list": lambda state, path, _q, _b: ReleaseList(items=state.releases(path["project"], path["service"])),
     "releases.promote": lambda state, path, _query, body: state.deploy(
         path["project"], path["service"], DeployRequest(environment=body.to_environment)

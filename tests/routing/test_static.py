@@ -37,6 +37,15 @@ def test_the_static_configuration_is_as_small_as_it_can_be() -> None:
         },
         "providers": {"providersThrottleDuration": "100ms", "file": {"directory": "/d/routes", "watch": True}},
         "api": {"dashboard": False, "insecure": False},
+        "metrics": {
+            "prometheus": {
+                "manualRouting": True,
+                "addEntryPointsLabels": False,
+                "addRoutersLabels": False,
+                "addServicesLabels": True,
+                "buckets": [1.0],
+            }
+        },
     }
 
 

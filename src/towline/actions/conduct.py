@@ -13,6 +13,7 @@ from towline.actions.health import check_all
 from towline.actions.hooks.applying import ReadFile, apply_pushed_files
 from towline.actions.hooks.working import work_through
 from towline.actions.janitor import clean_up, remove_temporary_folders
+from towline.actions.metrics.sampling import Sampler
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
@@ -80,6 +81,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
         # Apart from the sweep, which takes as long as the slowest workload needs to become healthy.
         roles.create_task(_every(settings.sweep_interval, tidy), name="tidy")
         roles.create_task(_every(settings.health_interval, lambda: check_all(platform)), name="health")
+        roles.create_task(_every(settings.health_interval, Sampler(platform).run), name="metrics")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
         roles.create_task(_every(_DUE_EVERY, lambda: ask_due_runs(platform)), name="due runs")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from towline.actions.audit_chain import trim_audit
+from towline.actions.metrics.thinning import thin_samples
 from towline.actions.platform import Platform
 from towline.actions.private_images import forget_removed_images
 from towline.actions.runs.history import forget_old_runs
@@ -35,6 +36,7 @@ async def clean_up(platform: Platform) -> None:
     await forget_removed_images(platform)
     await remove_unneeded_bundles(platform)
     await trim_history(platform)
+    await thin_samples(platform)
     await forget_old_runs(platform)
     await trim_logs(platform)
     await trim_audit(platform)

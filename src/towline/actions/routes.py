@@ -128,10 +128,15 @@ def route_url(platform: Platform, *, host: str, path_prefix: str = "/", certific
     return f"{scheme}://{host}{suffix}{'' if path_prefix == '/' else path_prefix}"
 
 
+def route_key(row_id: str) -> str:
+    """What a router calls the route of a row (or the internal one of a workload)."""
+    return row_id.replace("_", "-")
+
+
 def to_route_value(route: Route, *, servers: Sequence[str]) -> RouteValue:
     """A row as routers take it."""
     return RouteValue(
-        key=_key(route.id),
+        key=route_key(route.id),
         host=route.host,
         servers=tuple(servers),
         path_prefix=route.path_prefix,
@@ -179,7 +184,7 @@ async def _list_internal_routes(
     )
     return [
         RouteValue(
-            key=f"internal-{_key(workload_id)}",
+            key=f"internal-{route_key(workload_id)}",
             host=internal_host(name),
             servers=servers.get(workload_id, ()),
             certificate="none",
@@ -210,7 +215,7 @@ async def _list_candidate_routes(platform: Platform, work: Work, environment: En
             servers[key] = (*servers.get(key, ()), f"http://{candidate.address}:{candidate.port}")
     return [
         RouteValue(
-            key=f"candidate-{_key(workload_id)}",
+            key=f"candidate-{route_key(workload_id)}",
             host=internal_host(name),
             servers=found,
             certificate="none",
@@ -226,10 +231,6 @@ def _middlewares(stored: dict[str, Any]) -> Middlewares:
         name: tuple(cast("list[str]", value)) if isinstance(value, list) else value for name, value in stored.items()
     }
     return Middlewares(**frozen)
-
-
-def _key(row_id: str) -> str:
-    return row_id.replace("_", "-")
 
 
 async def _free_host(

@@ -7,6 +7,7 @@ from towline.client.logs import follow_log
 from towline.contract.base import DEFAULT_ENVIRONMENT, EnvironmentQuery, PageQuery
 from towline.contract.deployments import Deployment, DeployRequest
 from towline.contract.logs import LogEntry, LogPage, ServiceLogQuery
+from towline.contract.metrics import MetricHistory, MetricQuery, Uptime, UptimeQuery
 from towline.contract.services import (
     EnvironmentChoice,
     Service,
@@ -98,6 +99,14 @@ class Services:
     def list_health(self, project: str, service: str, query: HealthQuery | None = None) -> HealthCheckList:
         """Health checks of a service, newest first."""
         return self._connection.send(Call("health.history", _place(project, service), query=query), HealthCheckList)
+
+    def get_uptime(self, project: str, service: str, query: UptimeQuery | None = None) -> Uptime:
+        """How often a service was well."""
+        return self._connection.send(Call("health.uptime", _place(project, service), query=query), Uptime)
+
+    def get_metrics(self, project: str, service: str, query: MetricQuery | None = None) -> MetricHistory:
+        """What a service used over time."""
+        return self._connection.send(Call("metrics.history", _place(project, service), query=query), MetricHistory)
 
     def _act(self, operation: str, project: str, service: str, *, environment: str) -> ServiceStatus:
         body = EnvironmentChoice(environment=environment)

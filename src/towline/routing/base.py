@@ -3,10 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
 from towline.values import Route
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTotals:
+    """Requests of one route since the router started: all, those answered from 500 on, and the seconds they took."""
+
+    requests: int = 0
+    failures: int = 0
+    seconds: float = 0.0
 
 
 class Router(ABC):
@@ -59,6 +69,10 @@ class Router(ABC):
 
         `servers` are further ones to count, such as those the owner's routes have just left.
         """
+
+    async def get_request_totals(self) -> Mapping[str, RequestTotals]:
+        """What was requested so far, by the key of the route; empty for a router that cannot tell."""
+        return {}
 
     @abstractmethod
     async def ping(self) -> str:

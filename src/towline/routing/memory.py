@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from towline.errors import RouterUnavailable
 from towline.names import check_host
-from towline.routing.base import Router
+from towline.routing.base import RequestTotals, Router
 from towline.routing.certificates import check_pair
 from towline.routing.checks import check_owner, check_routes
 from towline.values import Route
@@ -18,7 +18,8 @@ from towline.values import Route
 class MemoryRouter(Router):
     """Stand-in that confirms at once and refuses the same input as the real router.
 
-    `routes` shows the lists by owner, `history` the last thousand that were published.
+    `routes` shows the lists by owner, `history` the last thousand that were published; `totals` is what it says
+    was requested.
     """
 
     kind = "memory"
@@ -27,6 +28,7 @@ class MemoryRouter(Router):
         self.routes: dict[str, tuple[Route, ...]] = {}
         self.history: deque[tuple[str, list[Route]]] = deque(maxlen=1000)
         self.certificates: dict[str, str] = {}
+        self.totals: dict[str, RequestTotals] = {}
 
     async def publish(self, owner: str, routes: Sequence[Route]) -> None:
         """Keep the list; no routes means no owner."""
@@ -71,6 +73,10 @@ class MemoryRouter(Router):
         """None anywhere: nothing is connected."""
         kept = [server for route in self.routes.get(owner, ()) for server in route.servers]
         return dict.fromkeys([*kept, *servers], 0)
+
+    async def get_request_totals(self) -> Mapping[str, RequestTotals]:
+        """What it was told to say; nothing of itself, since nothing is requested."""
+        return dict(self.totals)
 
     async def ping(self) -> str:
         """Always there."""

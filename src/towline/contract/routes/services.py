@@ -6,6 +6,7 @@ from towline.contract.base import EnvironmentQuery, PageQuery
 from towline.contract.deployments import Deployment, DeployRequest
 from towline.contract.domains import Route, RouteCreate, RouteList
 from towline.contract.logs import NDJSON_MEDIA_TYPE, LogPage, ServiceLogQuery
+from towline.contract.metrics import MetricHistory, MetricQuery, Uptime, UptimeQuery
 from towline.contract.operations import Operation, accept, create, delete, read, update
 from towline.contract.releases import ReleaseList, ReleasePromote, ReleaseQuery
 from towline.contract.services import (
@@ -110,6 +111,22 @@ SERVICE_OPERATIONS: Final = (
         gives=HealthCheckList,
         query=HealthQuery,
         summary="List health checks of a service",
+    ),
+    read(
+        "health.uptime",
+        f"{_SERVICE}/uptime",
+        needs="view_projects",
+        gives=Uptime,
+        query=UptimeQuery,
+        summary="Show how often a service was well",
+    ),
+    read(
+        "metrics.history",
+        f"{_SERVICE}/metrics",
+        needs="view_projects",
+        gives=MetricHistory,
+        query=MetricQuery,
+        summary="Show what a service used over time",
     ),
     read(
         "releases.list",

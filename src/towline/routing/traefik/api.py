@@ -63,11 +63,19 @@ class TraefikApi:
             return None
         return str(found.get("headers", {}).get("customResponseHeaders", {}).get(header, ""))
 
+    async def get_figures(self) -> str:
+        """Traefik's figures in Prometheus' text format; empty when it was started without them."""
+        return (await self._read("metrics") or b"").decode(errors="replace")
+
     async def _find(self, path: str) -> dict[str, Any] | None:
+        body = await self._read(f"api/{path}")
+        return None if body is None else cast("dict[str, Any]", orjson.loads(body))
+
+    async def _read(self, path: str) -> bytes | None:
         if self._session is None:
             raise RouterUnavailable("The connection to Traefik's API is not open.")
         try:
-            async with self._session.get(f"{self._url}/api/{path}") as response:
+            async with self._session.get(f"{self._url}/{path}") as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RouterUnavailable(f"Traefik's API at {self._url} does not answer.") from error
@@ -75,4 +83,4 @@ class TraefikApi:
             return None
         if response.status != 200:
             raise RouterUnavailable(f"Traefik's API at {self._url} answered {response.status} for {path}.")
-        return cast("dict[str, Any]", orjson.loads(body))
+        return body

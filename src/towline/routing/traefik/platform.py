@@ -36,6 +36,12 @@ def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https
         "service": "api@internal",
         "middlewares": ["towline_auth"],
     }
+    routers["towline_figures"] = {
+        "rule": "Path(`/metrics`)",
+        "entryPoints": ["traefik"],
+        "service": "prometheus@internal",
+        "middlewares": ["towline_auth"],
+    }
     middlewares: Config = {
         "towline_auth": {"basicAuth": {"users": [_user(api_password)]}},
         "towline_https": redirect_to_https(https_port),

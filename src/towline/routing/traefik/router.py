@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from towline.errors import RouterUnavailable, TowlineError
-from towline.routing.base import Router
+from towline.routing.base import RequestTotals, Router
 from towline.routing.certificates import check_pair
 from towline.routing.traefik.api import TraefikApi
 from towline.routing.traefik.config import (
@@ -23,6 +23,7 @@ from towline.routing.traefik.config import (
     traefik_config,
 )
 from towline.routing.traefik.connections import count_connections
+from towline.routing.traefik.figures import request_totals
 from towline.routing.traefik.files import RouteFiles, certificate_file, owner_file
 from towline.routing.traefik.options import TraefikOptions
 from towline.routing.traefik.platform import platform_routes_config
@@ -102,6 +103,10 @@ class TraefikRouter(Router):
         """
         content = await asyncio.to_thread(self._files.find, owner_file(owner))
         return await asyncio.to_thread(count_connections, {*get_servers(content or b"{}"), *servers})
+
+    async def get_request_totals(self) -> Mapping[str, RequestTotals]:
+        """From Traefik's figures for Prometheus."""
+        return request_totals(await self._api.get_figures())
 
     async def ping(self) -> str:
         """Traefik's version."""

@@ -1,4 +1,4 @@
-"""Pictures of the dashboard as plain numbers that templates put into SVG: the service graph, and response times."""
+"""Pictures of the dashboard as plain numbers that templates put into SVG: the service graph."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,6 @@ _WIDTH, _HEIGHT = 176, 52
 _GAP_X, _GAP_Y = 64, 20
 _MARGIN: Final = 4
 _LONGEST_NAME: Final = 20
-LINE_WIDTH: Final = 240
-LINE_HEIGHT: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +39,6 @@ def service_graph(levels: Sequence[Sequence[str]], dependencies: Sequence[Mappin
         height=max((len(level) for level in levels), default=0) * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _MARGIN,
         nodes=list(nodes.values()),
         curves=[_curve(nodes[one["depends_on"]], nodes[one["service"]]) for one in known],
-    )
-
-
-def sparkline(values: Sequence[float | None]) -> str:
-    """Points of a polyline through values, oldest first; empty when there are too few."""
-    known = [(place, value) for place, value in enumerate(values) if value is not None]
-    if len(known) < 2:
-        return ""
-    top, last = max(value for _, value in known) or 1, len(values) - 1
-    return " ".join(
-        f"{place / last * LINE_WIDTH:.1f},{LINE_HEIGHT - 2 - value / top * (LINE_HEIGHT - 4):.1f}"
-        for place, value in known
     )
 
 

@@ -1,15 +1,17 @@
 """Pages of one service: overview, deployments, log, variables, domains, settings."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Ask, Json, Visit, wanting
-from towline.web.dashboard.drawing import sparkline
+from towline.web.dashboard.charts import usage_charts
 from towline.web.dashboard.projects import permissions
 
-_CHECKS: Final = 120
+_RANGES: Final = ("1h", "6h", "24h", "7d")
+_UPTIMES: Final = ("24h", "7d")
 _LINES: Final = 300
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -17,18 +19,22 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 async def show_overview(visit: Visit) -> View:
     """What runs, how well, and where it answers."""
     place = await _Place.of(visit)
-    status, checks, releases, deployments = await visit.ask_all(
+    range_, uptime_range = _chosen(visit, "range", _RANGES), _chosen(visit, "uptime", _UPTIMES)
+    status, history, uptime, releases, deployments = await visit.ask_all(
         place.wanting("services.getStatus"),
-        place.wanting("health.history", limit=_CHECKS),
+        place.wanting("metrics.history", range=range_),
+        place.wanting("health.uptime", range=uptime_range),
         place.wanting("releases.list", limit=10),
         wanting("deployments.list", query={**place.named, "limit": 5}),
     )
-    oldest_first = checks["items"][::-1]
     values = {
         "status": status,
-        "checks": oldest_first,
-        "line": sparkline([check["response_ms"] for check in oldest_first]),
-        "slowest": max((check["response_ms"] or 0 for check in oldest_first), default=0),
+        "charts": usage_charts(history),
+        "ranges": _RANGES,
+        "range": range_,
+        "uptime": uptime,
+        "uptimes": _UPTIMES,
+        "uptime_range": uptime_range,
         "releases": releases["items"],
         "deployments": deployments["items"],
     }
@@ -109,6 +115,12 @@ async def show_settings(visit: Visit) -> View:
     others = {item["name"] for item in services["items"]} - {place.service["name"], *(one["depends_on"] for one in own)}
     values = {"needs": own, "others": sorted(others)}
     return place.view("service_settings.html", "settings", values)
+
+
+def _chosen(visit: Visit, name: str, choices: Sequence[str]) -> str:
+    """A choice that the page's address makes; the first one when it makes none."""
+    given = visit.request.query_params.get(name, "")
+    return given if given in choices else choices[0]
 
 
 def _tail(given: Any) -> int:

@@ -62,6 +62,11 @@ def bounded(text: str | None, length: int = _LONGEST) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
+def percent(share: float) -> str:
+    """A share of one: `99.95 %`; never rounded up to all of it."""
+    return "100 %" if share >= 1 else f"{min(100 * share, 99.99):.2f} %"
+
+
 def asked_for(deployment: Mapping[str, str]) -> str:
     """What a deployment is of, in words: the commit's message, a branch, an image, or an upload."""
     said = deployment["message"] or deployment["ref"]
@@ -96,7 +101,14 @@ def _environment() -> "Environment":
         auto_reload=False,
     )
     environment.filters.update(
-        ago=ago, until=until, lasting=lasting, short=short, bounded=bounded, asked_for=asked_for, command=command
+        ago=ago,
+        until=until,
+        lasting=lasting,
+        short=short,
+        bounded=bounded,
+        percent=percent,
+        asked_for=asked_for,
+        command=command,
     )
     globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones
     globals_["between"] = between

@@ -68,6 +68,13 @@ function prepare() {
     time.title = moment.toLocaleString();
     if (time.closest(".log")) time.textContent = moment.toLocaleTimeString();
   }
+  for (const text of document.querySelectorAll("text[data-time]:not([data-told])")) {
+    const moment = new Date(text.dataset.time);
+    text.dataset.told = "1";
+    const isToday = moment.toDateString() === new Date().toDateString();
+    text.textContent = isToday ? moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+      : moment.toLocaleDateString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  }
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
 }
 
@@ -107,5 +114,8 @@ document.addEventListener("keydown", (event) => {
 prepare();
 unfold();
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// What changes without an event: figures that are measured now and then.
+const every = Number(document.querySelector("[data-every]")?.dataset.every);
+if (every) setInterval(() => { if (document.visibilityState === "visible") renew().catch(() => undefined); }, every * 1000);
 const rooms = document.body.dataset.rooms?.split(" ").filter(Boolean) ?? [];
 if (rooms.length) follow(rooms, renew);
