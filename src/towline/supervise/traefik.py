@@ -49,10 +49,7 @@ def traefik_static_config(
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": _log(folder / "traefik.log"),
         "entryPoints": {**entry_points, "traefik": {"address": api_address}},
-        "providers": {
-            "providersThrottleDuration": "100ms",
-            "file": {"directory": str(routes_dir), "watch": True},
-        },
+        "providers": {"providersThrottleDuration": "100ms", "file": {"directory": str(routes_dir), "watch": True}},
         "api": {"dashboard": False, "insecure": False},
         "metrics": {"prometheus": _FIGURES},
     }
