@@ -152,6 +152,22 @@ class SourceUnavailable(TowlineError):
     hint = "Check the address, the branch and the credentials of the source."
 
 
+class HostUnavailable(Unavailable):
+    """A git platform's API does not answer, or cannot now."""
+
+    status = 502
+    exit_code = 7
+    hint = "Try again; check that this machine can reach the platform's API."
+
+
+class HostRefused(TowlineError):
+    """A git platform's API does not do what it was asked for; asking again would not help."""
+
+    status = 502
+    exit_code = 7
+    hint = "Check that the connection's token is valid and has the rights that the guide names (push to deploy)."
+
+
 class BundleRejected(TowlineError):
     """An archive or tree that Towline refuses to unpack."""
 

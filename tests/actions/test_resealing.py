@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import LargeBinary, select, update
 from tests.stand_ins import World, make_world, stand_in_platform
 
-from towline.actions.deployments.make import credential_context
+from towline.actions.deployments.credentials import credential_context
 from towline.actions.key_check import ensure_key_matches
 from towline.actions.platform import Platform
 from towline.actions.resealing import Resealing, Sealing, get_sealing, rotate_key

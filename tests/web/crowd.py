@@ -26,6 +26,7 @@ from towline.infra.database import Work
 from towline.models.accounts import ApiKey, User
 from towline.models.backups import Backup, Restore
 from towline.models.base import utc_now
+from towline.models.connections import Connection
 from towline.models.deployments import Deployment, Registry, Release
 from towline.models.groups import Group, ServiceDependency
 from towline.models.hooks import HookDelivery
@@ -114,13 +115,14 @@ class Crowd:
         production = await get_environment(work, project.id, "production")
         service_id, workload_id, release_id = new_id("svc"), new_id("wkl"), new_id("rel")
         ids = {"project_id": project.id, "service_id": service_id, "environment_id": production.id}
-        route_id, registry_id = new_id("rou"), new_id("reg")
+        route_id, registry_id, connection_id = new_id("rou"), new_id("reg"), new_id("con")
         rows: list[list[Any]] = [
             [
                 Service(
                     id=service_id, project_id=project.id, name="api", type="web", source_type="upload", run=_VOLUMES
                 ),
                 Registry(id=registry_id, project_id=project.id, host="r.example.com", username="a", password=b""),
+                Connection(id=connection_id, project_id=project.id, kind="github", host="h.example.com", secret=b""),
             ],
             [Workload(id=workload_id, release_id=release_id, **ids)],
             [
@@ -139,7 +141,7 @@ class Crowd:
         self.values["run"] = run.id
         secret = await rotate_secret(self.door.platform, work, service_id, overlap=timedelta())
         self.values.update(service=service_id, route=route_id, registry=registry_id, deployment=rows[2][2].id)
-        self.values["secret"] = secret.secret.id
+        self.values.update(secret=secret.secret.id, connection=connection_id)
 
     async def _add_backup(self, work: Work, ids: dict[str, str]) -> None:
         """A snapshot that failed, and a restore that did too."""

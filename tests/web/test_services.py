@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 from tests.web.door import Door, Person
 
-from towline.actions.deployments.make import build_secrets_context, credential_context
+from towline.actions.deployments.credentials import credential_context
+from towline.actions.deployments.make import build_secrets_context
 from towline.actions.settings import run_settings
 from towline.contract.services import Service, ServiceList
 from towline.models.deployments import Deployment

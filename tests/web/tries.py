@@ -166,6 +166,20 @@ TRIES: Final[dict[str, Try]] = {
     "projectFiles.plan": Try(MANAGES, "POST", "/project-files/plan", {"file": _FILE}),
     "projectFiles.apply": Try(MANAGES, "POST", "/project-files/apply", {"file": _FILE, "fingerprint": "x"}),
     "projectFiles.export": Try(MANAGES, "GET", f"{_P}/file"),
+    "connections.list": Try(MANAGES, "GET", "/connections", query={"project": "{project}"}),
+    "connections.create": Try(
+        MANAGES,
+        "POST",
+        "/connections",
+        {"project": "{project}", "platform": "github", "host": "h{number}.example.com", "secret": "a"},
+    ),
+    "connections.delete": Try(MANAGES, "DELETE", "/connections/{connection}"),
+    "connections.listRepositories": Try(
+        MANAGES, "GET", f"{_P}/connections/{{connection}}/repositories", query={"cursor": "x"}
+    ),
+    "connections.listBranches": Try(
+        MANAGES, "GET", f"{_P}/connections/{{connection}}/branches", query={"repository": "a/b", "cursor": "x"}
+    ),
     "hooks.list": Try(DEPLOYS, "GET", f"{_P}/hooks"),
     "hooks.create": Try(
         RESTORES, "POST", f"{_P}/hooks", {"source": "github", "repository": "https://github.com/a/r{number}"}
@@ -271,6 +285,9 @@ TRIES: Final[dict[str, Try]] = {
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),
+    "connections.create for everything": Try(
+        ADMINISTERS, "POST", "/connections", {"platform": "github", "host": "h{number}.example.com", "secret": "a"}
+    ),
     "audit.list of everything": Try(ADMINISTERS, "GET", "/audit"),
     "audit.export of everything": Try(ADMINISTERS, "GET", "/audit/export"),
     "invitations.list of everything": Try(ADMINISTERS, "GET", "/invitations"),

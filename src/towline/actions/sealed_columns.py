@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from towline.actions.backups.freezing import backup_context
-from towline.actions.deployments.make import build_secrets_context, credential_context
+from towline.actions.connections.administration import connection_context
+from towline.actions.deployments.credentials import credential_context
+from towline.actions.deployments.make import build_secrets_context
 from towline.actions.first_look import KEY_CHECK_CONTEXT
 from towline.actions.hooks.administration import hook_secret_context
 from towline.actions.idempotency import Claim
@@ -23,6 +25,7 @@ from towline.infra.key_file import KEY_ID_LENGTH
 from towline.infra.secrets import SecretBox
 from towline.models.backups import Backup
 from towline.models.base import Row
+from towline.models.connections import Connection
 from towline.models.deployments import Registry, Release
 from towline.models.history import AuditMark, IdempotentAnswer
 from towline.models.hooks import Hook
@@ -106,6 +109,7 @@ SEALED: Final = (
     SealedColumn(Service.source_credential, credential_context),
     SealedColumn(Service.build_secrets, build_secrets_context),
     SealedColumn(Registry.password, registry_context),
+    SealedColumn(Connection.secret, connection_context),
     SealedColumn(IdentityProvider.client_secret, client_secret_context),
     SealedColumn(TotpSecret.secret, totp_context),
     SealedColumn(Mail.text, mail_context),

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from towline.actions.deployments.make import build_secrets_context, credential_context
+from towline.actions.deployments.credentials import credential_context
+from towline.actions.deployments.make import build_secrets_context
 from towline.actions.platform import Platform
 from towline.actions.remotes import Remote, remote_of
 from towline.errors import InvalidInput

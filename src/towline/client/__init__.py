@@ -7,6 +7,7 @@ from towline.client.account import Account, Sessions
 from towline.client.audit import Audit
 from towline.client.backups import Backups, Volumes
 from towline.client.connection import Connection
+from towline.client.connections import Connections
 from towline.client.deployments import Deployments
 from towline.client.domains import Routes
 from towline.client.events import Events
@@ -50,6 +51,7 @@ class TowlineClient:
         self.uploads = Uploads(self.connection)
         self.variables = Variables(self.connection)
         self.global_variables = GlobalVariables(self.connection)
+        self.connections = Connections(self.connection)
         self.hooks = Hooks(self.connection)
         self.project_files = ProjectFiles(self.connection)
         self.templates = Templates(self.connection)

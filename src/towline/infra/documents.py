@@ -1,15 +1,18 @@
 """JSON documents of other servers: over https only, bounded in time and size, kept for a while where asked."""
 
 import ipaddress
+import socket
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from towline.errors import InvalidInput, Unavailable
 
@@ -44,11 +47,26 @@ class Documents:
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Document:
         """GET a document."""
-        return await _send("GET", url, headers=headers, form=None)
+        return await _send("GET", url, headers=headers)
 
     async def post(self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None) -> Document:
         """POST a form; the document that comes back."""
-        return await _send("POST", url, headers=headers, form=form)
+        return await _send("POST", url, headers=headers, data=form)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        addresses: Sequence[str] = (),
+    ) -> Document:
+        """Any request with a JSON body; held to the addresses, where some are given and no proxy is in between."""
+        connector = None
+        if addresses and not getproxies():
+            connector = aiohttp.TCPConnector(resolver=_Held(addresses))
+        return await _send(method, url, headers=headers, json=body, connector=connector)
 
     async def get_kept(self, url: str, *, is_stale: bool = False) -> Document:
         """GET a document that seldom changes: the kept one for an hour, or until a caller found it stale."""
@@ -99,8 +117,41 @@ def _is_local(host: str) -> bool:
         return False
 
 
+class _Held(AbstractResolver):
+    """Gives the addresses that were checked, so that a name cannot lead elsewhere a moment later."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses, whatever family is asked for: the connector tries one after the other."""
+        del family
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
 async def _send(
-    method: str, url: str, *, headers: Mapping[str, str] | None, form: Mapping[str, str] | None
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None,
+    data: Mapping[str, str] | None = None,
+    json: Mapping[str, Any] | None = None,
+    connector: aiohttp.BaseConnector | None = None,
 ) -> Document:
     check_address(url)
     host = urlsplit(url).hostname or ""
@@ -108,8 +159,8 @@ async def _send(
     wanted = {"Accept": "application/json", "User-Agent": "towline", **(headers or {})}
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=not _is_local(host)) as http,
-            http.request(method, url, headers=wanted, data=form, allow_redirects=False) as answer,
+            aiohttp.ClientSession(timeout=timeout, trust_env=not _is_local(host), connector=connector) as http,
+            http.request(method, url, headers=wanted, data=data, json=json, allow_redirects=False) as answer,
         ):
             return Document(answer.status, _to_json(await _read(answer, host)))
     except TimeoutError as error:

@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 from towline.models import (
     accounts,
     backups,
+    connections,
     deployments,
     groups,
     history,
@@ -27,6 +28,7 @@ from towline.models.base import Row
 MODULES = (
     accounts,
     backups,
+    connections,
     deployments,
     groups,
     history,

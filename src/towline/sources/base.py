@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from towline.sources.hosting import GitHost
 from towline.values import Bundle, Credential, Report
 
 StoreTree = Callable[[Path], Awaitable[tuple[str, int]]]
@@ -79,6 +80,8 @@ class Source(ABC):
     """
 
     kind: ClassVar[str]
+    host_api: ClassVar[GitHost | None] = None
+    """The API of the platform whose repositories these are; None where there is none."""
 
     @abstractmethod
     def validate_config(self, config: Mapping[str, object]) -> dict[str, object]:

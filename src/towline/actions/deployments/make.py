@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from towline.actions.capacity import build_cpus, build_memory
 from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.deployments.attempt import Attempt
+from towline.actions.deployments.credentials import find_fetch_credential
 from towline.actions.deployments.job import Job
 from towline.actions.private_images import pull_for_project
 from towline.actions.registries import find_credential, list_credentials
@@ -17,16 +18,11 @@ from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.variables import open_variables, seal_variables
 from towline.errors import BuildFailed, ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
-from towline.models.deployments import Build, Deployment, Release
+from towline.models.deployments import Build, Release
 from towline.models.services import Service, Workload
 from towline.names import new_id
 from towline.sources.base import FetchRequest
 from towline.values import BuildSpec, Bundle, Credential, Image, Step
-
-
-def credential_context(service: Service) -> str:
-    """What a service's sealed source credential is bound to."""
-    return f"source:{service.id}"
 
 
 def build_secrets_context(service: Service) -> str:
@@ -96,16 +92,12 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     source = attempt.platform.sources.get(deployment.source_type)
     if source is None:
         raise InvalidInput(f"The source {deployment.source_type!r} is not available here.", field="source")
-    return await source.fetch_source(_fetch_request(attempt, job), attempt.log.report)
+    credential = await find_fetch_credential(attempt, job)
+    return await source.fetch_source(_fetch_request(attempt, credential), attempt.log.report)
 
 
-def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
+def _fetch_request(attempt: Attempt, credential: Credential | None) -> FetchRequest:
     platform, deployment = attempt.platform, attempt.deployment
-    credential = None
-    if job.service.source_credential is not None and _is_of_service(deployment, job.service):
-        sealed = platform.secrets.open(job.service.source_credential, context=credential_context(job.service))
-        credential = Credential(**orjson.loads(sealed))
-        attempt.log.masker.add([credential.password, credential.ssh_key])
     return FetchRequest(
         config=deployment.source_config,
         ref=deployment.ref,
@@ -116,15 +108,6 @@ def _fetch_request(attempt: Attempt, job: Job) -> FetchRequest:
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,
     )
-
-
-def _is_of_service(deployment: Deployment, service: Service) -> bool:
-    """Whether a deployment fetches from where the service's credential is for, and not from where it was before."""
-    was, now = (
-        (one.source_type, *(one.source_config.get(key) for key in ("url", "host", "repository")))
-        for one in (deployment, service)
-    )
-    return was == now
 
 
 async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:

@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.hooks.rules import to_repository
 from towline.actions.platform import Platform
+from towline.actions.repositories import to_repository
 from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now

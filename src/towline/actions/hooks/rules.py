@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from pathspec import GitIgnoreSpec
 
@@ -17,7 +16,6 @@ PRODUCTION: Final = "production"
 _SKIPS: Final = re.compile(
     r"\[(skip ci|ci skip|no ci|skip towline|towline skip)\]|^skip-checks:\s*true$", re.IGNORECASE | re.MULTILINE
 )
-_SCP: Final = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^:]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +35,6 @@ class Decision:
     environment: str = ""
     service_ids: tuple[str, ...] = ()
     reason: str = ""
-
-
-def to_repository(address: str) -> str:
-    """`host/owner/name` in lower case, the same for every address of one repository; empty for what is none."""
-    if "://" in address:
-        parts = urlsplit(address)
-        host, path = parts.hostname or "", parts.path
-    elif match := _SCP.fullmatch(address):
-        host, path = match["host"], match["path"]
-    else:
-        return ""
-    path = path.strip("/").removesuffix(".git").strip("/")
-    return f"{host}/{path}".lower() if host and path else ""
-
-
-def repository_of(config: Mapping[str, Any]) -> str:
-    """The repository that a service's source names; empty when it is built from none."""
-    if config.get("url"):
-        return to_repository(str(config["url"]))
-    if config.get("repository") and config.get("host"):
-        return to_repository(f"https://{config['host']}/{config['repository']}")
-    return ""
 
 
 def decide(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: Iterable[Candidate]) -> Decision:

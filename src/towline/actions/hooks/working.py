@@ -13,8 +13,9 @@ from towline.actions.environments import get_environment
 from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
 from towline.actions.hooks.receiving import to_event
-from towline.actions.hooks.rules import Candidate, Decision, decide, repository_of
+from towline.actions.hooks.rules import Candidate, Decision, decide
 from towline.actions.platform import Platform
+from towline.actions.repositories import repository_of
 from towline.errors import Conflict, NotFound, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now

@@ -3,6 +3,7 @@
 from typing import Final
 
 from towline.contract.routes.backups import BACKUP_OPERATIONS
+from towline.contract.routes.connections import CONNECTION_OPERATIONS
 from towline.contract.routes.credentials import CREDENTIAL_OPERATIONS
 from towline.contract.routes.deployments import DEPLOYMENT_OPERATIONS
 from towline.contract.routes.groups import GROUP_OPERATIONS
@@ -29,6 +30,7 @@ OPERATIONS: Final = (
     *PROJECT_FILE_OPERATIONS,
     *TEMPLATE_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *CONNECTION_OPERATIONS,
     *HOOK_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,

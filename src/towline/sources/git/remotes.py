@@ -1,21 +1,18 @@
 """Addresses and refs of git repositories: which are accepted, and what they mean."""
 
-import asyncio
-import ipaddress
 import re
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from towline.errors import InvalidInput, SourceUnavailable
+from towline.infra.addresses import is_inside, is_local, is_named_local, resolve
 
 Protocol = Literal["https", "http", "ssh", "file"]
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 _LONGEST_URL = 2048
 _LONGEST_REF = 512
-_RESOLVE_SECONDS = 5
 _SCP = re.compile(
     r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^-/:][^:]*)"
 )
@@ -129,10 +126,10 @@ async def check_allowed(remote: Remote, *, allows_local: bool, closed_networks: 
         if not allows_local:
             raise InvalidInput("Only instance administrators may deploy from file:// addresses.", field="url")
         return ()
-    addresses = await _resolve(remote)
-    if _is_named_local(remote.host) or any(_is_local(address) for address in addresses):
+    addresses = await resolve(remote.host, remote.port or _PORTS[remote.protocol])
+    if is_named_local(remote.host) or any(is_local(address) for address in addresses):
         raise InvalidInput(f"The host {remote.host!r} is this machine; only administrators may use it.", field="url")
-    if any(_is_inside(address, closed_networks) for address in addresses):
+    if any(is_inside(address, closed_networks) for address in addresses):
         raise InvalidInput(
             f"The host {remote.host!r} is in a network of Towline's instances; only administrators may use it.",
             field="url",
@@ -149,7 +146,7 @@ def _parse_network(
         )
     if not _HOST.fullmatch(host) or (user is not None and not _USER.fullmatch(user)):
         raise _refused(value, "has no usable host or user name", field)
-    if protocol == "http" and not _is_named_local(host):
+    if protocol == "http" and not is_named_local(host):
         raise _refused(value, "is plain http, which is only for this machine", field)
     path = value.split("://", 1)[1].partition("/")[2]
     if not path.strip("/"):
@@ -179,36 +176,3 @@ def _refused(value: str, reason: str, field: str) -> InvalidInput:
         field=field,
         hint="Use an address such as https://github.com/shop/api.git or git@github.com:shop/api.git.",
     )
-
-
-async def _resolve(remote: Remote) -> Sequence[str]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(_RESOLVE_SECONDS):
-            found = await loop.getaddrinfo(remote.host, remote.port or _PORTS[remote.protocol], type=socket.SOCK_STREAM)
-    except (OSError, TimeoutError, UnicodeError):
-        return ()
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def _is_named_local(host: str) -> bool:
-    return host == "localhost" or host.endswith(".localhost") or _is_local(host)
-
-
-def _is_inside(address: str, networks: Sequence[str]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return any((mapped or ip) in ipaddress.ip_network(network) for network in networks)
-
-
-def _is_local(address: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    seen = mapped or ip
-    return seen.is_loopback or seen.is_link_local or seen.is_unspecified or seen.is_multicast

@@ -1,8 +1,9 @@
 """Gitea and Forgejo: https://docs.gitea.com/usage/webhooks."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from towline.sources.base import PullRequest, WebhookEvent
+from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, HostKey, RemoteRepository
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -14,7 +15,9 @@ from towline.sources.platforms.payloads import (
     texts,
 )
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_signed
+from towline.sources.platforms.requests import LONGEST_DESCRIPTION, quoted, repository_path
 
+_EVENTS: Final = ["push", "delete", "pull_request_only", "pull_request_sync", "pull_request_label"]
 _PULL_REQUESTS: Final = frozenset({"pull_request", "pull_request_sync", "pull_request_label"})
 
 
@@ -92,4 +95,78 @@ def _addresses(content: Any) -> tuple[str, ...]:
     return texts(*(text(content, "repository", key) for key in ("clone_url", "ssh_url", "html_url")))
 
 
-GITEA: Final = Platform("gitea", "gitea.com", "towline", verify, read)
+class GiteaHost(GitHost):
+    """https://docs.gitea.com/api/; Forgejo's is the same."""
+
+    kind: ClassVar[str] = "gitea"
+    title: ClassVar[str] = "Gitea"
+    public_host: ClassVar[str] = "gitea.com"
+    git_user: ClassVar[str] = "towline"
+    request_ref: ClassVar[str] = "refs/pull/{number}/head"
+
+    def api_url(self, host: str) -> str:
+        """Always a host of its own."""
+        return f"https://{host}/api/v1"
+
+    def headers(self, key: HostKey) -> dict[str, str]:
+        """An access token."""
+        return {"Authorization": f"token {key.secret}"}
+
+    def repositories_request(self, *, owner: str, page: int, is_app: bool) -> ApiRequest:
+        """Those of the token's user."""
+        del owner, is_app
+        return ApiRequest("GET", "/user/repos", self._paged(page))
+
+    def read_repositories(self, content: object) -> list[RemoteRepository]:
+        """By full name."""
+        return [
+            RemoteRepository(text(one, "full_name"), text(one, "clone_url"), text(one, "default_branch"))
+            for one in items({"found": content}, "found")
+        ]
+
+    def branches_request(self, repository: str, page: int) -> ApiRequest:
+        """By name."""
+        return ApiRequest("GET", f"/repos/{repository_path(repository)}/branches", self._paged(page))
+
+    def read_branches(self, content: object) -> list[str]:
+        """Names."""
+        return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
+        """A deleted branch is an event of its own."""
+        body: dict[str, Any] = {
+            "active": True,
+            "events": _EVENTS,
+            "config": {"url": url, "content_type": "json", "secret": secret},
+        }
+        path = f"/repos/{repository_path(repository)}/hooks"
+        if hook_id:
+            return ApiRequest("PATCH", f"{path}/{quoted(hook_id)}", body=body)
+        return ApiRequest("POST", path, body={"type": "gitea", **body})
+
+    def hook_removal(self, repository: str, hook_id: str) -> ApiRequest:
+        """By id."""
+        return ApiRequest("DELETE", f"/repos/{repository_path(repository)}/hooks/{quoted(hook_id)}")
+
+    def status_request(self, repository: str, status: CommitStatus) -> ApiRequest:
+        """The newest of a context counts."""
+        body = {
+            "state": status.state,
+            "target_url": status.url,
+            "description": status.description[:LONGEST_DESCRIPTION],
+            "context": status.context,
+        }
+        return ApiRequest("POST", f"/repos/{repository_path(repository)}/statuses/{quoted(status.revision)}", body=body)
+
+    def comment_request(self, repository: str, request: int, comment: str, *, comment_id: str) -> ApiRequest:
+        """To Gitea a pull request is an issue with code."""
+        issues = f"/repos/{repository_path(repository)}/issues"
+        if comment_id:
+            return ApiRequest("PATCH", f"{issues}/comments/{quoted(comment_id)}", body={"body": comment})
+        return ApiRequest("POST", f"{issues}/{request}/comments", body={"body": comment})
+
+    def _paged(self, page: int) -> dict[str, str]:
+        return {"limit": str(self.page_size), "page": str(page)}
+
+
+GITEA: Final = Platform(GiteaHost(), verify, read)

@@ -1,8 +1,11 @@
 """GitHub, and GitHub Enterprise Server: https://docs.github.com/webhooks."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from towline.errors import NotFound
 from towline.sources.base import PullRequest, WebhookEvent
+from towline.sources.hosting import ApiRequest, Ask, CommitStatus, GitHost, HostKey, RemoteRepository, Rights
+from towline.sources.platforms.github_app import app_headers, check_private_key, installations_request, token_request
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -14,9 +17,12 @@ from towline.sources.platforms.payloads import (
     texts,
 )
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_signed
+from towline.sources.platforms.requests import LONGEST_DESCRIPTION, paged, quoted, repository_path
 
 _MOST_COMMITS: Final = 2048
 """GitHub lists at most so many commits of a push."""
+
+_VERSION: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
 def verify(headers: Headers, body: bytes, secret: str) -> bool:
@@ -91,4 +97,104 @@ def _addresses(content: Any) -> tuple[str, ...]:
     return texts(*(text(content, "repository", key) for key in ("clone_url", "ssh_url", "html_url")))
 
 
-GITHUB: Final = Platform("github", "github.com", "x-access-token", verify, read)
+class GitHubHost(GitHost):
+    """https://docs.github.com/rest; with the key of a GitHub App every call gets a token of its own, an hour long."""
+
+    kind: ClassVar[str] = "github"
+    title: ClassVar[str] = "GitHub"
+    public_host: ClassVar[str] = "github.com"
+    git_user: ClassVar[str] = "x-access-token"
+    request_ref: ClassVar[str] = "refs/pull/{number}/head"
+
+    def api_url(self, host: str) -> str:
+        """github.com, or a GitHub Enterprise Server."""
+        return "https://api.github.com" if host == self.public_host else f"https://{host}/api/v3"
+
+    def headers(self, key: HostKey) -> dict[str, str]:
+        """A bearer token."""
+        return {"Authorization": f"Bearer {key.secret}", **_VERSION}
+
+    def check_key(self, key: HostKey) -> None:
+        """An App signs with a private key."""
+        super().check_key(key if not key.app_id else HostKey(key.secret))
+        if key.app_id:
+            check_private_key(key.secret)
+
+    async def open_app(self, key: HostKey, ask: Ask, *, repository: str, owner: str, rights: Rights) -> HostKey:
+        """Of the installation at the repository, or at `owner` (any without one), with no more rights than needed."""
+        headers = {**app_headers(key), **_VERSION}
+        if repository:
+            found = await ask(ApiRequest("GET", f"/repos/{repository_path(repository)}/installation"), headers)
+        else:
+            found = _installation_of(await ask(installations_request(), headers), owner)
+        names = [repository.rpartition("/")[2]] if repository else []
+        made = await ask(token_request(number(found, "id"), rights=rights, repositories=names), headers)
+        return HostKey(text(made, "token"))
+
+    def repositories_request(self, *, owner: str, page: int, is_app: bool) -> ApiRequest:
+        """Of the token's user, or of the App's installation."""
+        del owner
+        if is_app:
+            return ApiRequest("GET", "/installation/repositories", paged(page, size=self.page_size))
+        return ApiRequest("GET", "/user/repos", paged(page, size=self.page_size, sort="full_name"))
+
+    def read_repositories(self, content: object) -> list[RemoteRepository]:
+        """By full name."""
+        return [
+            RemoteRepository(text(one, "full_name"), text(one, "clone_url"), text(one, "default_branch"))
+            for one in items({"repositories": content}, "repositories") or items(content, "repositories")
+        ]
+
+    def branches_request(self, repository: str, page: int) -> ApiRequest:
+        """By name."""
+        path = f"/repos/{repository_path(repository)}/branches"
+        return ApiRequest("GET", path, paged(page, size=self.page_size))
+
+    def read_branches(self, content: object) -> list[str]:
+        """Names."""
+        return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
+        """The deletion of a branch is a push too."""
+        config = {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
+        body: dict[str, Any] = {"active": True, "events": ["push", "pull_request"], "config": config}
+        path = f"/repos/{repository_path(repository)}/hooks"
+        if hook_id:
+            return ApiRequest("PATCH", f"{path}/{quoted(hook_id)}", body=body)
+        return ApiRequest("POST", path, body={"name": "web", **body})
+
+    def hook_removal(self, repository: str, hook_id: str) -> ApiRequest:
+        """By id."""
+        return ApiRequest("DELETE", f"/repos/{repository_path(repository)}/hooks/{quoted(hook_id)}")
+
+    def status_request(self, repository: str, status: CommitStatus) -> ApiRequest:
+        """The newest of a context counts."""
+        body = {
+            "state": status.state,
+            "target_url": status.url,
+            "description": status.description[:LONGEST_DESCRIPTION],
+            "context": status.context,
+        }
+        return ApiRequest("POST", f"/repos/{repository_path(repository)}/statuses/{quoted(status.revision)}", body=body)
+
+    def comment_request(self, repository: str, request: int, comment: str, *, comment_id: str) -> ApiRequest:
+        """To GitHub a pull request is an issue with code."""
+        issues = f"/repos/{repository_path(repository)}/issues"
+        if comment_id:
+            return ApiRequest("PATCH", f"{issues}/comments/{quoted(comment_id)}", body={"body": comment})
+        return ApiRequest("POST", f"{issues}/{request}/comments", body={"body": comment})
+
+
+def _installation_of(found: object, owner: str) -> object:
+    installations = items({"found": found}, "found")
+    wanted = (one for one in installations if owner.lower() in {"", text(one, "account", "login").lower()})
+    installation = next(wanted, None)
+    if installation is None:
+        raise NotFound(
+            f"The App is not installed at {owner or 'any account'}.",
+            hint="Install it there, on the App's page at GitHub.",
+        )
+    return installation
+
+
+GITHUB: Final = Platform(GitHubHost(), verify, read)

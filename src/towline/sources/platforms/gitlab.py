@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import hmac
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from towline.sources.base import PullRequest, WebhookEvent
+from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, HostKey, RemoteRepository
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -17,8 +18,10 @@ from towline.sources.platforms.payloads import (
     texts,
 )
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_same
+from towline.sources.platforms.requests import paged, quoted
 
 _ENCODED: Final = "whsec_"
+_LONGEST_DESCRIPTION: Final = 255
 
 
 def verify(headers: Headers, body: bytes, secret: str) -> bool:
@@ -105,4 +108,87 @@ def _addresses(content: Any) -> tuple[str, ...]:
     return texts(*(text(content, "project", key) for key in ("git_http_url", "git_ssh_url", "web_url")))
 
 
-GITLAB: Final = Platform("gitlab", "gitlab.com", "oauth2", verify, read)
+class GitLabHost(GitHost):
+    """https://docs.gitlab.com/api/rest/"""
+
+    kind: ClassVar[str] = "gitlab"
+    title: ClassVar[str] = "GitLab"
+    public_host: ClassVar[str] = "gitlab.com"
+    git_user: ClassVar[str] = "oauth2"
+    request_ref: ClassVar[str] = "refs/merge-requests/{number}/head"
+
+    def api_url(self, host: str) -> str:
+        """gitlab.com, or a GitLab of one's own."""
+        return f"https://{host}/api/v4"
+
+    def headers(self, key: HostKey) -> dict[str, str]:
+        """A personal, group or project access token."""
+        return {"PRIVATE-TOKEN": key.secret}
+
+    def repositories_request(self, *, owner: str, page: int, is_app: bool) -> ApiRequest:
+        """Those of which the token's user is a member."""
+        del owner, is_app
+        query = paged(page, size=self.page_size, membership="true", simple="true", order_by="path", sort="asc")
+        return ApiRequest("GET", "/projects", query)
+
+    def read_repositories(self, content: object) -> list[RemoteRepository]:
+        """By path."""
+        return [
+            RemoteRepository(
+                text(one, "path_with_namespace"), text(one, "http_url_to_repo"), text(one, "default_branch")
+            )
+            for one in items({"found": content}, "found")
+        ]
+
+    def branches_request(self, repository: str, page: int) -> ApiRequest:
+        """By name."""
+        path = f"/projects/{quoted(repository)}/repository/branches"
+        return ApiRequest("GET", path, paged(page, size=self.page_size))
+
+    def read_branches(self, content: object) -> list[str]:
+        """Names."""
+        return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
+        """The deletion of a branch is a push too."""
+        body: dict[str, Any] = {
+            "url": url,
+            "token": secret,
+            "push_events": True,
+            "tag_push_events": True,
+            "merge_requests_events": True,
+            "enable_ssl_verification": True,
+        }
+        path = f"/projects/{quoted(repository)}/hooks"
+        if hook_id:
+            return ApiRequest("PUT", f"{path}/{quoted(hook_id)}", body=body)
+        return ApiRequest("POST", path, body=body)
+
+    def hook_removal(self, repository: str, hook_id: str) -> ApiRequest:
+        """By id."""
+        return ApiRequest("DELETE", f"/projects/{quoted(repository)}/hooks/{quoted(hook_id)}")
+
+    def status_request(self, repository: str, status: CommitStatus) -> ApiRequest:
+        """An external status of the commit."""
+        body = {
+            "state": "failed" if status.state == "failure" else status.state,
+            "name": status.context,
+            "target_url": status.url,
+            "description": status.description[:_LONGEST_DESCRIPTION],
+        }
+        return ApiRequest("POST", f"/projects/{quoted(repository)}/statuses/{quoted(status.revision)}", body=body)
+
+    def comment_request(self, repository: str, request: int, comment: str, *, comment_id: str) -> ApiRequest:
+        """A note of the merge request."""
+        notes = f"/projects/{quoted(repository)}/merge_requests/{request}/notes"
+        if comment_id:
+            return ApiRequest("PUT", f"{notes}/{quoted(comment_id)}", body={"body": comment})
+        return ApiRequest("POST", notes, body={"body": comment})
+
+    def is_so_already(self, request: ApiRequest, status: int, message: str) -> bool:
+        """Also a state that was told before: to tell it once more is refused as no change."""
+        is_same = status == 400 and message.startswith("Cannot transition status")
+        return is_same or super().is_so_already(request, status, message)
+
+
+GITLAB: Final = Platform(GitLabHost(), verify, read)

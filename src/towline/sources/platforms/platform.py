@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from towline.sources.base import WebhookEvent
+from towline.sources.hosting import GitHost
 
 Headers = Mapping[str, str]
 """Names in lower case."""
@@ -13,15 +14,13 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One platform: where its repositories are, who fetches with a token, and its webhooks.
+    """One platform: where its repositories are, who fetches with a token, its webhooks and its API.
 
     `verify` tells in constant time whether a raw body was signed with the secret; `read` says what a verified one
     tells, and raises InvalidInput only for what is no JSON object.
     """
 
-    kind: str
-    host: str
-    token_user: str
+    host_api: GitHost
     verify: Callable[[Headers, bytes, str], bool]
     read: Callable[[Headers, bytes], WebhookEvent]
 

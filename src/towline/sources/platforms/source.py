@@ -24,14 +24,15 @@ class PlatformSource(Source):
     """One platform's repositories, fetched by git with a token, and its webhooks."""
 
     def __init__(self, platform: Platform, git: GitSource) -> None:
-        self.kind = platform.kind  # pyright: ignore[reportAttributeAccessIssue] - one class serves every platform
+        self.kind = platform.host_api.kind  # pyright: ignore[reportAttributeAccessIssue] - one class serves every platform
+        self.host_api = platform.host_api  # pyright: ignore[reportAttributeAccessIssue] - one class serves every platform
         self._platform = platform
         self._git = git
 
     def validate_config(self, config: Mapping[str, object]) -> dict[str, object]:
         """`repository` (owner/name), optionally `host` of a server of one's own, and what git takes but the url."""
         check_keys(config, (*_GIT_KEYS, "repository", "host"))
-        host = check_host(get_text(config, "host") or self._platform.host)
+        host = check_host(get_text(config, "host") or self._platform.host_api.public_host)
         repository = get_text(config, "repository").strip("/").removesuffix(".git")
         if repository.count("/") < 1 or ".." in repository.split("/"):
             raise InvalidInput(f"repository {repository[:100]!r} is not of the form owner/name.", field="repository")
@@ -56,7 +57,7 @@ class PlatformSource(Source):
         git = {key: config[key] for key in _GIT_KEYS}
         credential = request.credential
         if credential is not None and credential.password and not credential.username:
-            credential = replace(credential, username=self._platform.token_user)
+            credential = replace(credential, username=self._platform.host_api.git_user)
         url = _url(str(config["host"]), str(config["repository"]))
         return replace(request, config={**git, "url": url}, credential=credential)
 

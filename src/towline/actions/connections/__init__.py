@@ -1,0 +1,1 @@
+"""Connections: credentials for git platforms, and calls of their APIs."""
