@@ -342,3 +342,19 @@ class UnexpectedError(TowlineError):
     """A defect of Towline's own."""
 
     hint = "Look at the worker's log and report it; deploying again is safe."
+
+
+class MessageNotSent(TowlineError):
+    """A service that notifications go to could not be reached, or did not take a message now."""
+
+    status = 502
+    exit_code = 7
+    retryable = True
+    hint = "Check the channel's address, and that this machine can reach it."
+
+
+class MessageRefused(MessageNotSent):
+    """A service took a message neither now, nor would it the next time."""
+
+    retryable = False
+    hint = "Give the channel another address."

@@ -18,6 +18,7 @@ from towline.actions.environments import add_environment, get_environment
 from towline.actions.hooks.administration import create_hook
 from towline.actions.identities.administration import client_secret_context
 from towline.actions.invitations import invite_to_project
+from towline.actions.notifications.channels import WantedChannel, create_channel
 from towline.actions.platform import Platform
 from towline.actions.projects import create_project
 from towline.actions.sessions import open_session
@@ -91,6 +92,7 @@ class Crowd:
             self.values["global_change"] = await self._set_variable(work, owner, None)
             await self._add_service(work, project)
             await self._add_hook(work, project)
+            await self._add_channel(work, project)
         await self.people["owner"].post(f"/projects/{project.id}/uploads", {"digest": digest, "size": 10})
 
     async def _set_variable(self, work: Work, caller: Caller, project: Project | None) -> str:
@@ -109,6 +111,13 @@ class Crowd:
         told = HookDelivery(id=new_id("dlv"), hook_id=made.hook.id, delivery_key="1", kind="ping", status="done")
         work.session.add(told)
         self.values.update(hook=made.hook.id, delivery=told.id)
+
+    async def _add_channel(self, work: Work, project: Project) -> None:
+        """Somewhere to send notifications."""
+        kinds: dict[str, list[str]] = {"events": ["health.down"], "environments": ["production"]}
+        wanted = WantedChannel(name="on call", kind="email", address="kim@example.com", allows_local=False, **kinds)
+        made = await create_channel(self.door.platform, work, project_id=project.id, wanted=wanted)
+        self.values["channel"] = made.channel.id
 
     async def _add_service(self, work: Work, project: Any) -> None:
         await add_environment(work, project.id, "staging", kind=EnvironmentKind.STAGING)

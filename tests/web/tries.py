@@ -81,6 +81,7 @@ _S: Final = "/projects/{project}/services/{service}"
 _D: Final = "/deployments/{deployment}"
 _UPLOAD: Final = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
 _FILE: Final = {"project": "{name}", "services": {"api": {"image": "app:1"}}}
+_CHANNEL: Final = {"name": "c{number}", "kind": "email", "address": "kim@example.com"}
 _NAMED: Final = {"project": "{project}", "service": "{service}"}
 
 TRIES: Final[dict[str, Try]] = {
@@ -267,6 +268,12 @@ TRIES: Final[dict[str, Try]] = {
     "keys.list": Try(EVERYONE, "GET", "/keys"),
     "keys.create": Try(EVERYONE, "POST", "/keys", {"name": "x", "scopes": ["no_such_scope"]}),
     "keys.delete": Try(EVERYONE, "DELETE", "/keys/{key}"),
+    "notifications.listChannels": Try(MANAGES, "GET", "/notification-channels", query={"project": "{project}"}),
+    "notifications.createChannel": Try(MANAGES, "POST", "/notification-channels", {"project": "{project}", **_CHANNEL}),
+    "notifications.updateChannel": Try(MANAGES, "PATCH", "/notification-channels/{channel}", {"is_paused": True}),
+    "notifications.deleteChannel": Try(MANAGES, "DELETE", "/notification-channels/{channel}"),
+    "notifications.test": Try(MANAGES, "POST", "/notification-channels/{channel}/test"),
+    "notifications.list": Try(MANAGES, "GET", "/notification-channels/{channel}/notifications"),
     "registries.list": Try(MANAGES, "GET", "/registries", query={"project": "{project}"}),
     "registries.create": Try(
         MANAGES,
@@ -291,6 +298,8 @@ TRIES: Final[dict[str, Try]] = {
     "audit.list of everything": Try(ADMINISTERS, "GET", "/audit"),
     "audit.export of everything": Try(ADMINISTERS, "GET", "/audit/export"),
     "invitations.list of everything": Try(ADMINISTERS, "GET", "/invitations"),
+    "notifications.listChannels of the instance": Try(ADMINISTERS, "GET", "/notification-channels"),
+    "notifications.createChannel of the instance": Try(ADMINISTERS, "POST", "/notification-channels", _CHANNEL),
     "registries.create for everything": Try(
         ADMINISTERS, "POST", "/registries", {"host": "r{number}.example.com", "username": "a", "password": "b"}
     ),

@@ -14,6 +14,8 @@ from towline.actions.hooks.applying import ReadFile, apply_pushed_files
 from towline.actions.hooks.working import work_through
 from towline.actions.janitor import clean_up, remove_temporary_folders
 from towline.actions.metrics.sampling import Sampler
+from towline.actions.notifications.sending import notify
+from towline.actions.notifications.watching import watch_troubles
 from towline.actions.platform import Platform
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
@@ -34,6 +36,7 @@ _CHAIN_EVERY = timedelta(seconds=2)
 _RESEAL_EVERY = timedelta(seconds=2)
 _HOOKS_EVERY = timedelta(seconds=5)
 _DUE_EVERY = timedelta(seconds=1)
+_WATCH_EVERY = timedelta(minutes=5)
 _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,8 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
         roles.create_task(_answer_hooks(platform, lambda: work_through(platform)), name="hooks")
         if (read := read_file) is not None:
             roles.create_task(_answer_hooks(platform, lambda: apply_pushed_files(platform, read)), name="pushed files")
+        roles.create_task(notify(platform), name="notifications")
+        roles.create_task(_every(_WATCH_EVERY, lambda: watch_troubles(platform)), name="troubles")
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")

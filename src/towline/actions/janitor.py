@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select, update
 
 from towline.actions.audit_chain import trim_audit
 from towline.actions.metrics.thinning import thin_samples
+from towline.actions.notifications.history import forget_old_notifications
 from towline.actions.platform import Platform
 from towline.actions.private_images import forget_removed_images
 from towline.actions.runs.history import forget_old_runs
@@ -38,6 +39,7 @@ async def clean_up(platform: Platform) -> None:
     await trim_history(platform)
     await thin_samples(platform)
     await forget_old_runs(platform)
+    await forget_old_notifications(platform)
     await trim_logs(platform)
     await trim_audit(platform)
 

@@ -79,10 +79,26 @@ async def check_not_flooded(work: Work, recipient: str, *, most: int) -> None:
 
 async def send_test_mail(platform: Platform, *, recipient: str) -> tuple[SmtpServer, str]:
     """Send a test mail at once: the server, and its answer. Conflict without a mail server, MailNotSent if it fails."""
-    server = _get_server(platform)
+    server = get_server(platform)
     text = f"This is the test mail of Towline at {platform_url(platform)}. It arrived, so mail works.\n"
-    message = make_message(sender=_sender(platform), recipient=recipient, subject="Test mail from Towline", text=text)
+    message = make_message(sender=sender(platform), recipient=recipient, subject="Test mail from Towline", text=text)
     return server, await send_mail(server, message, timeout=_TEST_SECONDS)
+
+
+def get_server(platform: Platform) -> SmtpServer:
+    """The mail server of this instance; Conflict without one."""
+    url = platform.settings.smtp_url.get_secret_value()
+    if not url:
+        raise Conflict(
+            "This instance has no mail server.",
+            hint="Set TOWLINE_SMTP_URL and TOWLINE_MAIL_FROM, and start Towline again.",
+        )
+    return parse_smtp_url(url)
+
+
+def sender(platform: Platform) -> str:
+    """From whom mails come."""
+    return platform.settings.mail_from or f"Towline <towline@{platform.settings.effective_platform_host}>"
 
 
 async def send_due_mails(platform: Platform) -> int:
@@ -122,8 +138,8 @@ async def _send(platform: Platform, mail: Mail) -> None:
         return await _give_up(platform, mail, mail.error or "It was not sent in time.")
     try:
         text = platform.secrets.open_text(mail.text, context=mail_context(mail))
-        message = make_message(sender=_sender(platform), recipient=mail.recipient, subject=mail.subject, text=text)
-        await send_mail(_get_server(platform), message)
+        message = make_message(sender=sender(platform), recipient=mail.recipient, subject=mail.subject, text=text)
+        await send_mail(get_server(platform), message)
     except MailNotSent as error:
         _log.warning("The mail %s was not sent: %s", mail.id, error)
         if not error.retryable:
@@ -148,20 +164,6 @@ async def _update(platform: Platform, mail: Mail, **values: object) -> None:
         await work.session.execute(
             update(Mail).where(Mail.id == mail.id, Mail.attempts == mail.attempts).values(**values)
         )
-
-
-def _get_server(platform: Platform) -> SmtpServer:
-    url = platform.settings.smtp_url.get_secret_value()
-    if not url:
-        raise Conflict(
-            "This instance has no mail server.",
-            hint="Set TOWLINE_SMTP_URL and TOWLINE_MAIL_FROM, and start Towline again.",
-        )
-    return parse_smtp_url(url)
-
-
-def _sender(platform: Platform) -> str:
-    return platform.settings.mail_from or f"Towline <towline@{platform.settings.effective_platform_host}>"
 
 
 def _shown(moment: datetime) -> str:

@@ -18,6 +18,7 @@ from towline.actions.hooks.administration import hook_secret_context
 from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
 from towline.actions.mail import mail_context
+from towline.actions.notifications.channels import address_context, secret_context
 from towline.actions.registries import registry_context
 from towline.actions.second_factors.totp import totp_context
 from towline.actions.variables import variable_context
@@ -32,6 +33,7 @@ from towline.models.hooks import Hook
 from towline.models.identities import IdentityProvider
 from towline.models.key_checks import KeyCheck
 from towline.models.members import Mail
+from towline.models.notifications import NotificationChannel
 from towline.models.second_factors import TotpSecret
 from towline.models.services import Service, Variable
 from towline.models.variable_changes import VariableChange
@@ -116,6 +118,8 @@ SEALED: Final = (
     SealedColumn(WebhookSecret.value, webhook_secret_context),
     SealedColumn(Hook.secret, hook_secret_context),
     SealedColumn(Hook.old_secret, hook_secret_context),
+    SealedColumn(NotificationChannel.address, address_context),
+    SealedColumn(NotificationChannel.secret, secret_context),
     SealedColumn(IdempotentAnswer.body, _answer_context),
     SealedColumn(AuditMark.hash, audit_mark_context),
 )

@@ -16,6 +16,7 @@ from towline.client.hooks import Hooks
 from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.members import Invitations, Members
+from towline.client.notifications import Notifications
 from towline.client.project_files import ProjectFiles
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
@@ -53,6 +54,7 @@ class TowlineClient:
         self.global_variables = GlobalVariables(self.connection)
         self.connections = Connections(self.connection)
         self.hooks = Hooks(self.connection)
+        self.notifications = Notifications(self.connection)
         self.project_files = ProjectFiles(self.connection)
         self.templates = Templates(self.connection)
         self.backups = Backups(self.connection)

@@ -11,6 +11,7 @@ from towline.contract.routes.hooks import HOOK_OPERATIONS
 from towline.contract.routes.identities import IDENTITY_OPERATIONS
 from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
+from towline.contract.routes.notifications import NOTIFICATION_OPERATIONS
 from towline.contract.routes.project_files import PROJECT_FILE_OPERATIONS
 from towline.contract.routes.projects import PROJECT_OPERATIONS
 from towline.contract.routes.runs import RUN_OPERATIONS
@@ -32,6 +33,7 @@ OPERATIONS: Final = (
     *BACKUP_OPERATIONS,
     *CONNECTION_OPERATIONS,
     *HOOK_OPERATIONS,
+    *NOTIFICATION_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,

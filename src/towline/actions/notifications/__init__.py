@@ -1,0 +1,1 @@
+"""Notifications: channels, what they are told of, and sending."""
