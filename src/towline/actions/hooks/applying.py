@@ -14,7 +14,7 @@ from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
 from towline.actions.hooks.files import Origin, applies_file, fetch_file, find_origin
 from towline.actions.hooks.receiving import to_event
-from towline.actions.hooks.rules import PRODUCTION, decide, repository_of
+from towline.actions.hooks.rules import PRODUCTION, decide
 from towline.actions.hooks.working import (
     PUSHER,
     brings_file,
@@ -28,6 +28,7 @@ from towline.actions.platform import Platform
 from towline.actions.project_files.applying import Application, lock_name
 from towline.actions.project_files.planning import Plan, Request, make_plan
 from towline.actions.project_files.state import UPLOAD, ProjectState, ServiceState
+from towline.actions.repositories import repository_of
 from towline.actions.service_sources import find_remote, seal_credential
 from towline.errors import InvalidInput, TowlineError
 from towline.infra.database import Work

@@ -8,19 +8,18 @@ from typing import Any, Final
 
 import orjson
 
-from towline.actions.deployments.make import credential_context
+from towline.actions.deployments.credentials import credential_context
 from towline.actions.hooks.rules import (
     BRANCHES,
     PRODUCTION,
     Candidate,
     environment_of,
     is_own_branch,
-    repository_of,
-    to_repository,
     why_not,
 )
 from towline.actions.platform import Platform
 from towline.actions.remotes import Remote, remote_of
+from towline.actions.repositories import repository_of, to_repository
 from towline.errors import InvalidInput, NotFound
 from towline.models.hooks import Hook
 from towline.models.services import Service
