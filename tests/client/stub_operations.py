@@ -20,7 +20,7 @@ from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
 from towline.contract.services import ServiceList
 from towline.contract.sessions import Renewed, Session, SessionList, SessionsEnded
-from towline.contract.status import HealthCheck, HealthCheckList, InstanceList, ServiceStatus
+from towline.contract.status import HealthCheck, HealthCheckList, InstanceList, ServiceStatus, ServiceStatusList
 from towline.contract.uploads import Upload
 from towline.contract.variables import VariableList
 from towline.errors import NotFound
@@ -192,6 +192,11 @@ def _health(state: StubState, path: Path, query: Any, body: Any) -> HealthCheckL
     return HealthCheckList(items=[HealthCheck(checked_at=NOW, status=HealthStatus.HEALTHY, response_ms=1.5)])
 
 
+def _statuses(state: StubState, path: Path, query: Any, body: Any) -> ServiceStatusList:
+    names = [name for project, name in state.services if project == path["project"]]
+    return ServiceStatusList(items=[_status(state, {**path, "service": name}, query, body) for name in names])
+
+
 def _uptime(state: StubState, path: Path, query: Any, body: Any) -> Uptime:
     bars = [UptimeBar(at=NOW, healthy=3), UptimeBar(at=NOW, healthy=2, unhealthy=1, error="nothing answers HTTP")]
     return Uptime(begins_at=NOW, ends_at=NOW, step_seconds=1800, uptime=0.8333, bars=bars)
@@ -237,6 +242,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "services.stop": _change_status(state="stopped"),
     "services.start": _change_status(state="running"),
     "services.getStatus": _status,
+    "services.listStatuses": _statuses,
     "instances.list": lambda state, path, query, body: InstanceList(items=_status(state, path, query, body).instances),
     "health.history": _health,
     "health.uptime": _uptime,

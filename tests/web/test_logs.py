@@ -73,6 +73,9 @@ async def test_lines_are_found_by_text_level_and_time(served: Served) -> None:
     assert await messages(query="LINE 29", since="1") == ["line 29", *(f"line {number}" for number in range(290, 300))]
     assert await messages(query="line 2", tail="2") == ["line 298", "line 299"]
     assert await messages(level="error", tail="5") == ["line 300"]
+    assert await messages(before="5", tail="2") == ["line 3", "line 4"]
+    assert await messages(before="3", since="1") == ["line 1", "line 2"]
+    assert await messages(before="1", tail="2") == []
     assert await messages(query="100%_\\", tail="5") == []
     assert len(await messages(since=(utc_now() - timedelta(hours=1)).isoformat(), limit="1000")) == 300
     assert await messages(since=(utc_now() + timedelta(hours=1)).isoformat()) == []

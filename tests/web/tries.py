@@ -220,6 +220,7 @@ TRIES: Final[dict[str, Try]] = {
     "services.getLogs": Try(READS_LOGS, "GET", f"{_S}/logs"),
     "services.getStatus": Try(VIEWS, "GET", f"{_S}/status"),
     "instances.list": Try(VIEWS, "GET", f"{_S}/instances"),
+    "services.listStatuses": Try(VIEWS, "GET", f"{_P}/statuses"),
     "health.uptime": Try(VIEWS, "GET", f"{_S}/uptime"),
     "metrics.history": Try(VIEWS, "GET", f"{_S}/metrics"),
     "health.history": Try(VIEWS, "GET", f"{_S}/health"),

@@ -45,10 +45,11 @@ _TOO_SLOW: Final = "57014"
 
 @dataclass(frozen=True, slots=True)
 class LineChoice:
-    """Which lines are wanted. `first` is a sequence, inclusive; empty fields do not limit."""
+    """Which lines are wanted. `first` is a sequence, inclusive, `before` one exclusive; empty fields do not limit."""
 
     first: int = 0
     since: datetime | None = None
+    before: int | None = None
     tail: int | None = None
     query: str = ""
     level: str = ""
@@ -100,9 +101,9 @@ async def _read_page(platform: Platform, owner_id: str, choice: LineChoice, *, l
         if log is None:
             return LinePage((), 1)
         first = max(1, choice.first, await _first_since(work.session, log.id, choice.since))
-        if choice.tail is not None:
-            return await _read_tail(work.session, log.id, log.last_sequence, first, choice)
-        return await _read_on(work.session, log.id, log.last_sequence, first, choice)
+        last = log.last_sequence if choice.before is None else min(log.last_sequence, choice.before - 1)
+        read = _read_on if choice.tail is None else _read_tail
+        return await read(work.session, log.id, last, first, choice)
 
 
 async def follow_page(

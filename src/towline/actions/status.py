@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
@@ -22,6 +22,8 @@ from towline.models.services import Service, Workload
 from towline.values import OPEN_STATUSES, HealthStatus, Instance, InstanceState, ServiceType
 
 _LOOK_SECONDS: Final = 5.0
+MOST_STATUSES: Final = 500
+"""Most services whose statuses are listed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,23 @@ async def get_service_status(platform: Platform, work: Work, *, service: Service
     )
 
 
+async def list_service_statuses(
+    platform: Platform, work: Work, *, project_id: str, environment: str
+) -> Sequence[ServiceOverview]:
+    """Every service of a project in one environment (by name), by name, with one look at the engine for all of them.
+
+    NotFound when the project has no such environment. What only runs tell of a cron service is left out.
+    """
+    await _check_environment(work, project_id, environment)
+    named = {"project_id": project_id, "environment": environment, "most": MOST_STATUSES}
+    found = (await work.session.execute(_places(), named)).all()
+    ids = {row[1].id for row in found if row[1] is not None}
+    instances, problem = await _list_all_instances(platform, ids)
+    rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id.in_(ids)))
+    known = _Known({row.id: row for row in rows}, await _numbers(work, instances))
+    return [_overview(platform, row, instances, known, environment=environment, problem=problem) for row in found]
+
+
 async def find_workload_id(work: Work, *, service: Service, environment: str) -> str | None:
     """The workload of a service in an environment (by name); None where it was never deployed."""
     query = (
@@ -123,19 +142,8 @@ async def _find_workload(work: Work, service: Service, environment: str) -> Any:
 @cache
 def _place() -> Select[*tuple[Any, ...]]:
     """A service in an environment; made once, since making it takes longer than running it."""
-    mine = Deployment.workload_id == Workload.id
-    is_open = mine & Deployment.status.in_(OPEN_STATUSES)
-    oldest_open = select(Deployment.id).where(is_open).order_by(Deployment.number).limit(1)
-    newest = select(Deployment.id).where(mine).order_by(Deployment.number.desc()).limit(1)
     return (
-        select(
-            Workload,
-            Release,
-            Environment.name.label("environment"),
-            addresses(Workload.id).label("routes"),
-            oldest_open.correlate(Workload).scalar_subquery().label("open_deployment_id"),
-            newest.correlate(Workload).scalar_subquery().label("last_deployment_id"),
-        )
+        select(Workload, Release, Environment.name.label("environment"), *_facts())
         .join(Environment, Environment.id == Workload.environment_id)
         .join(Release, Release.id == Workload.release_id, isouter=True)
         .where(
@@ -143,6 +151,39 @@ def _place() -> Select[*tuple[Any, ...]]:
             Environment.deleted_at.is_(None),
             Environment.name == bindparam("environment"),
         )
+    )
+
+
+@cache
+def _places() -> Select[*tuple[Any, ...]]:
+    """The same of every service of a project; those that were never deployed there have no workload."""
+    in_environment = and_(
+        Environment.project_id == Service.project_id,
+        Environment.name == bindparam("environment"),
+        Environment.deleted_at.is_(None),
+    )
+    workload = and_(Workload.service_id == Service.id, Workload.environment_id == Environment.id)
+    return (
+        select(Service, Workload, Release, *_facts())
+        .join(Environment, in_environment, isouter=True)
+        .join(Workload, workload, isouter=True)
+        .join(Release, Release.id == Workload.release_id, isouter=True)
+        .where(Service.project_id == bindparam("project_id"), Service.deleted_at.is_(None))
+        .order_by(Service.name)
+        .limit(bindparam("most"))
+    )
+
+
+def _facts() -> tuple[ColumnElement[Any], ...]:
+    """What other rows tell of a workload: its routes, the oldest open deployment, the newest of all."""
+    mine = Deployment.workload_id == Workload.id
+    is_open = mine & Deployment.status.in_(OPEN_STATUSES)
+    oldest_open = select(Deployment.id).where(is_open).order_by(Deployment.number).limit(1)
+    newest = select(Deployment.id).where(mine).order_by(Deployment.number.desc()).limit(1)
+    return (
+        addresses(Workload.id).label("routes"),
+        oldest_open.correlate(Workload).scalar_subquery().label("open_deployment_id"),
+        newest.correlate(Workload).scalar_subquery().label("last_deployment_id"),
     )
 
 
@@ -165,11 +206,46 @@ async def _list_instances(
     except TimeoutError:
         return (), "Docker does not answer in time."
     rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id == workload.id))
-    releases = {instance.release_id for instance in status.instances}
-    numbers = await work.session.execute(select(Release.id, Release.number).where(Release.id.in_(releases)))
-    known = _Known({row.id: row for row in rows}, dict(numbers.all()))
+    known = _Known({row.id: row for row in rows}, await _numbers(work, status.instances))
     ordered = sorted(status.instances, key=lambda instance: instance.id)
     return tuple(_instance(workload, instance, known) for instance in ordered), ""
+
+
+async def _list_all_instances(platform: Platform, workload_ids: set[str]) -> tuple[Sequence[Instance], str]:
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            found = await platform.orchestrator.list_instances()
+    except TowlineError as error:
+        return (), error.message
+    except TimeoutError:
+        return (), "Docker does not answer in time."
+    return [instance for instance in found if instance.workload_id in workload_ids], ""
+
+
+async def _numbers(work: Work, instances: Sequence[Instance]) -> dict[str, int]:
+    """Numbers of the releases that run, by id."""
+    releases = {instance.release_id for instance in instances}
+    return dict((await work.session.execute(select(Release.id, Release.number).where(Release.id.in_(releases)))).all())
+
+
+def _overview(
+    platform: Platform, row: Any, instances: Sequence[Instance], known: _Known, *, environment: str, problem: str
+) -> ServiceOverview:
+    service, workload = row[0], row[1]
+    if workload is None:
+        return ServiceOverview(service, environment)
+    mine = sorted((one for one in instances if one.workload_id == workload.id), key=lambda one: one.id)
+    return ServiceOverview(
+        service=service,
+        environment=environment,
+        workload=workload,
+        release=row[2],
+        urls=to_urls(platform, row.routes),
+        instances=tuple(_instance(workload, one, known) for one in mine),
+        open_deployment_id=row.open_deployment_id,
+        last_deployment_id=row.last_deployment_id,
+        engine_problem=problem,
+    )
 
 
 def _instance(workload: Workload, instance: Instance, known: _Known) -> InstanceOverview:

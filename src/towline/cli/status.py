@@ -72,11 +72,10 @@ def _show_service(session: Session, target: Target) -> None:
 
 
 def _show_project(session: Session, project: str, *, environment: str) -> None:
-    names = [service.name for service in session.client.services.iterate(project)]
-    rows = {name: session.client.services.get_status(project, name, environment=environment) for name in names}
-    name_of = {status.service_id: name for name, status in rows.items()}
+    name_of = {service.id: service.name for service in session.client.services.iterate(project)}
+    rows = session.client.services.list_statuses(project, environment=environment).items
     session.output.models(
-        list(rows.values()),
+        [row for row in rows if row.service_id in name_of],
         {
             "service": lambda row: name_of[row.service_id],
             "state": lambda row: row.state,

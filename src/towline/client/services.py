@@ -16,7 +16,7 @@ from towline.contract.services import (
     ServiceScale,
     ServiceUpdate,
 )
-from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus
+from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus, ServiceStatusList
 
 
 class Services:
@@ -81,6 +81,11 @@ class Services:
         """What runs and how well."""
         query = EnvironmentQuery(environment=environment)
         return self._connection.send(Call("services.getStatus", _place(project, service), query=query), ServiceStatus)
+
+    def list_statuses(self, project: str, *, environment: str = DEFAULT_ENVIRONMENT) -> ServiceStatusList:
+        """What runs of all services of a project."""
+        call = Call("services.listStatuses", {"project": project}, query=EnvironmentQuery(environment=environment))
+        return self._connection.send(call, ServiceStatusList)
 
     def get_logs(self, project: str, service: str, query: ServiceLogQuery | None = None) -> LogPage:
         """Lines the instances printed."""

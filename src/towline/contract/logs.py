@@ -38,6 +38,9 @@ class LogQuery(Model):
     since: Since | None = Field(
         default=None, description="First sequence wanted, or a time (ISO 8601 with zone).", examples=["1"]
     )
+    before: int | None = Field(
+        default=None, ge=1, le=2**62, description="Only lines before this sequence (not with `follow`).", examples=[800]
+    )
     follow: bool = Field(default=False, description="Whether to go on with lines as they are written.")
     query: str | None = Field(
         default=None, min_length=1, max_length=200, description="Only lines that contain this text."

@@ -64,6 +64,15 @@ class ServiceStatus(Model):
     last_deployment_id: str | None = Field(default=None, description="Newest deployment, if one.")
 
 
+class ServiceStatusList(Model):
+    """What runs of all services of a project in one environment."""
+
+    items: list[ServiceStatus] = Field(
+        description="By the services' names, at most 500. Start times, exits and restarts of instances, and runs of "
+        "cron services, are told by each service's own status only."
+    )
+
+
 class HealthQuery(PageQuery):
     """Which checks are wanted."""
 

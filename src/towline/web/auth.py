@@ -20,6 +20,12 @@ from towline.web.deps import ANYONE
 from towline.web.origins import check_origin, is_unsafe
 
 _TOKEN: Final = re.compile(CREDENTIAL_PATTERN)
+_KNOWN: Final = "towline.credential"
+"""Where a request keeps whose token it carries: the page that reads by several operations looks once, not for each.
+
+What changes something always looks again.
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,8 +80,12 @@ async def find_caller(connection: HTTPConnection) -> Credential | None:
     token = _read_bearer(connection) or _read_cookie(connection)
     if not token:
         return None
+    known: tuple[str, Credential] | None = connection.scope.get(_KNOWN)
+    if known is not None and known[0] == token and not is_unsafe(connection):
+        return known[1]
     credential = await find_credential(app.state.platform, token, address=client_address(connection))
     app.state.use_notes.note(credential)
+    connection.scope[_KNOWN] = (token, credential)
     return credential
 
 

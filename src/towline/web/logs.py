@@ -167,6 +167,7 @@ def _choice(query: LogQuery, *, instance_id: str = "") -> LineChoice:
     return LineChoice(
         first=first,
         since=since,
+        before=query.before,
         tail=DEFAULT_TAIL if is_default else query.tail,
         query=_printable(query.query or ""),
         level=query.level or "",

@@ -10,10 +10,19 @@ from towline.actions.status import (
     find_workload_id,
     get_service_status,
     list_health_checks,
+    list_service_statuses,
 )
 from towline.contract.base import EnvironmentQuery
 from towline.contract.services import EnvironmentChoice, ServiceScale
-from towline.contract.status import HealthCheck, HealthCheckList, HealthQuery, Instance, InstanceList, ServiceStatus
+from towline.contract.status import (
+    HealthCheck,
+    HealthCheckList,
+    HealthQuery,
+    Instance,
+    InstanceList,
+    ServiceStatus,
+    ServiceStatusList,
+)
 from towline.errors import InvalidInput
 from towline.values import HealthStatus
 from towline.web.cursors import decode_cursor, encode_cursor
@@ -28,6 +37,15 @@ router = OperationRouter()
 async def get_status(call: Call, query: EnvironmentQuery) -> ServiceStatus:
     """A service in one environment."""
     return await _show(call, query.environment)
+
+
+@router.operation("services.listStatuses")
+async def list_statuses(call: Call, query: EnvironmentQuery) -> ServiceStatusList:
+    """All services of a project in one environment, by name."""
+    found = await list_service_statuses(
+        call.platform, call.work, project_id=call.project.id, environment=query.environment
+    )
+    return ServiceStatusList(items=[_status(overview) for overview in found])
 
 
 @router.operation("instances.list")

@@ -37,8 +37,12 @@ EXPECTED_PAGES: Final[dict[str, tuple[int, ...]]] = {
     f"{_P}/audit": INVITERS,
     _G: MEMBERS,
     _S: MEMBERS,
-    **{f"{_S}/{tab}": MEMBERS for tab in ("deployments", "deploy", "log", "variables", "domains", "settings")},
+    **{
+        f"{_S}/{tab}": MEMBERS
+        for tab in ("deployments", "deploy", "log", "log/text", "variables", "domains", "settings")
+    },
     _D: MEMBERS,
+    f"{_D}/log/text": MEMBERS,
     "/account/keys": EVERYONE,
     "/account/sessions": EVERYONE,
     "/instance": ROOT,

@@ -17,7 +17,7 @@ from towline.contract.services import (
     ServiceScale,
     ServiceUpdate,
 )
-from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus
+from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus, ServiceStatusList
 
 _PROJECT: Final = "/projects/{project}"
 _SERVICE: Final = "/projects/{project}/services/{service}"
@@ -95,6 +95,14 @@ SERVICE_OPERATIONS: Final = (
         gives=ServiceStatus,
         query=EnvironmentQuery,
         summary="Show what runs and how well",
+    ),
+    read(
+        "services.listStatuses",
+        f"{_PROJECT}/statuses",
+        needs="view_projects",
+        gives=ServiceStatusList,
+        query=EnvironmentQuery,
+        summary="Show what runs of all services of a project",
     ),
     read(
         "instances.list",

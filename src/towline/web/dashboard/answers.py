@@ -48,7 +48,7 @@ class View:
     status: int = 200
 
 
-Show = Callable[[Visit], Awaitable[View]]
+Show = Callable[[Visit], Awaitable[View | Response]]
 Obey = Callable[[Visit, Mapping[str, str]], Awaitable[str | View]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -62,7 +62,8 @@ def showing(show: Show) -> Endpoint:
         except Unauthenticated:
             return redirect(f"/sign-in?next={quote(_here(request))}")
         try:
-            return await _answer(visit, await show(visit))
+            shown = await show(visit)
+            return shown if isinstance(shown, Response) else await _answer(visit, shown)
         except TowlineError as error:
             return await _refusal(visit, error)
         except DBAPIError as error:

@@ -4,7 +4,7 @@ from typing import Final
 
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Ask, Json, Visit, wanting
-from towline.web.dashboard.fields import Fields
+from towline.web.dashboard.fields import Fields, whole
 from towline.web.dashboard.projects import permissions
 
 _LINES: Final = 1000
@@ -14,10 +14,10 @@ _STEPS: Final = ("wait", "fetch", "build", "release_command", "start", "health",
 
 async def show_deployment(visit: Visit) -> View:
     """How far it is, or how it ended."""
-    name = visit.path["deployment"]
+    name, before = visit.path["deployment"], whole(visit.request.query_params.get("before", ""))
     deployment, log = await visit.ask_all(
         wanting("deployments.getStatus", deployment=name),
-        wanting("deployments.getLogs", deployment=name, query={"tail": _LINES}),
+        wanting("deployments.getLogs", deployment=name, query={"tail": _LINES, "before": before or None}),
     )
     place = {"project": deployment["project_id"], "service": deployment["service_id"]}
     project, status = await visit.ask_all(
@@ -31,6 +31,7 @@ async def show_deployment(visit: Visit) -> View:
         "project": project,
         "lines": log["items"],
         "next_sequence": log["next_sequence"],
+        "is_behind": bool(before),
         "is_final": is_final,
         "serves": status["release"] is not None and status["release"] == deployment["release"],
         "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],

@@ -14,6 +14,11 @@ def text(fields: Fields, name: str) -> str:
     return fields.get(name, "").strip()
 
 
+def whole(value: str) -> int:
+    """A whole number of a page's address; 0 for anything else."""
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 16 else 0
+
+
 def number(fields: Fields, name: str) -> int | None:
     """A whole number, None for an empty field; InvalidInput for anything else."""
     value = text(fields, name)

@@ -7,7 +7,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from towline.web.arrivals import find_person
-from towline.web.dashboard import account, assets, deployments, instance, people, projects, service_forms, services
+from towline.web.dashboard import (
+    account,
+    assets,
+    deployments,
+    instance,
+    log_files,
+    people,
+    projects,
+    service_forms,
+    services,
+)
 from towline.web.dashboard.answers import Obey, Show, obeying, showing
 from towline.web.pages import get_front_page
 
@@ -28,10 +38,12 @@ PAGES: Final[dict[str, Show]] = {
     f"{_S}/deployments": services.show_deployments,
     f"{_S}/deploy": services.show_deploy,
     f"{_S}/log": services.show_log,
+    f"{_S}/log/text": log_files.download_service_log,
     f"{_S}/variables": services.show_variables,
     f"{_S}/domains": services.show_domains,
     f"{_S}/settings": services.show_settings,
     _D: deployments.show_deployment,
+    f"{_D}/log/text": log_files.download_deployment_log,
     "/account/keys": account.show_keys,
     "/account/sessions": account.show_sessions,
     "/instance": instance.show_instance,

@@ -1,18 +1,22 @@
 """Pages of one service: overview, deployments, log, variables, domains, settings."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
 
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Ask, Json, Visit, wanting
 from towline.web.dashboard.charts import usage_charts
+from towline.web.dashboard.fields import whole
 from towline.web.dashboard.projects import permissions
 
 _RANGES: Final = ("1h", "6h", "24h", "7d")
 _UPTIMES: Final = ("24h", "7d")
 _LINES: Final = 300
+_MOST_LINES: Final = 1000
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -58,11 +62,20 @@ async def show_deploy(visit: Visit) -> View:
 async def show_log(visit: Visit) -> View:
     """What its instances print."""
     place, given = await _Place.of(visit), visit.request.query_params
-    level = given.get("level", "")
-    chosen = {"query": given.get("query", "")[:200], "level": level if level in _LEVELS else "", "tail": _tail(given)}
-    query = {name: value or None for name, value in chosen.items()}
-    page = await visit.send(place.wanting("services.getLogs", **query))
-    values = {"lines": page["items"], "next_sequence": page["next_sequence"], "levels": _LEVELS, "chosen": chosen}
+    level, since, before = given.get("level", ""), _moment(given.get("since", "")), whole(given.get("before", ""))
+    chosen = {"query": given.get("query", "")[:200], "level": level if level in _LEVELS else ""}
+    wanted: Json = {name: value or None for name, value in chosen.items()}
+    tail = min(whole(given.get("tail", "")) or _LINES, _MOST_LINES)
+    wanted |= {"since": since, "limit": _MOST_LINES} if since else {"tail": tail, "before": before or None}
+    page = await visit.send(place.wanting("services.getLogs", **wanted))
+    values = {
+        "lines": page["items"],
+        "next_sequence": page["next_sequence"],
+        "levels": _LEVELS,
+        "chosen": {**chosen, "tail": tail, "since": since},
+        "filter": urlencode({name: value for name, value in chosen.items() if value} | place.environment_query),
+        "is_behind": bool(before) or len(page["items"]) == _MOST_LINES,
+    }
     return place.view("service_log.html", "log", values)
 
 
@@ -123,9 +136,13 @@ def _chosen(visit: Visit, name: str, choices: Sequence[str]) -> str:
     return given if given in choices else choices[0]
 
 
-def _tail(given: Any) -> int:
-    value = given.get("tail", "")
-    return min(int(value), 10_000) if value.isascii() and value.isdecimal() and len(value) < 6 else _LINES
+def _moment(value: str) -> str:
+    """A time as the API takes it; one without a zone, which a browser without scripts sends, is in UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return ""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 class _Place:

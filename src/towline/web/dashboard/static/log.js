@@ -1,19 +1,32 @@
-// Logs: new lines are added as they come, each once; a deployment's by the WebSocket, a service's by a followed answer.
+// Logs: a bounded part of any length of log. New lines are added as they come, each once, a batch in each frame; earlier
+// and later ones are fetched where the reader scrolls. A deployment's come by the WebSocket, a service's by a followed answer.
 import { followLines, isConnected } from "./live.js";
 
-const MOST = 20_000;
+const MOST = 5_000;
+const MOST_WAITING = 10_000;
+const AT_ONCE = 400;
+const PAGE = 1_000;
+const NEAR = 40;
 const place = document.querySelector("[data-log]");
 const list = place.querySelector(".log");
 const told = place.querySelector("[data-log-state]");
 const box = place.querySelector("[data-follow]");
 const wants = box.querySelector("input");
-const waiting = [];
+const earlier = place.querySelector("[data-earlier]");
+const url = new URL(place.dataset.log, location.href);
+let waiting = [];
+// The next line to be heard of; the first and the last one shown; and whether lines behind the last one are left out.
 let next = Number(place.dataset.next);
+let isBehind = "behind" in place.dataset;
 let isAsked = false;
+let isFetching = false;
+let isHeld = false;
+const shown = (item) => Number(item?.dataset.sequence ?? 0);
 
 function element(line) {
   const item = document.createElement("li");
   item.className = line.stream === "system" ? `${line.level} system` : line.level;
+  item.dataset.sequence = line.sequence;
   const time = document.createElement("time");
   const moment = new Date(line.at);
   time.dateTime = line.at;
@@ -27,53 +40,148 @@ function element(line) {
   return item;
 }
 
-/** Lines in order; those that are there already are left out. */
+function fragment(lines) {
+  const many = document.createDocumentFragment();
+  for (const line of lines) many.append(element(line));
+  return many;
+}
+
+/** Lines in order; those that are there already are left out, and so are those nobody looks at. */
 function take(lines) {
   for (const line of lines) {
     if (line.sequence < next) continue;
     next = line.sequence + 1;
-    waiting.push(line);
+    if (!isBehind) waiting.push(line);
   }
-  if (waiting.length && !isAsked) {
-    isAsked = true;
-    setTimeout(show, 50);
+  if (waiting.length > MOST_WAITING) {
+    waiting = [];
+    isBehind = true;
   }
+  if (isBehind && wants.checked) askForLatest();
+  ask();
+}
+
+function ask() {
+  if (!waiting.length || isAsked || isHeld) return;
+  isAsked = true;
+  requestAnimationFrame(show);
 }
 
 function show() {
   isAsked = false;
-  const batch = waiting.splice(0, 1000);
-  const many = document.createDocumentFragment();
-  for (const line of batch) many.append(element(line));
-  list.append(many);
+  if (isHeld) return;
+  if (!wants.checked && list.childElementCount >= MOST) {
+    waiting = [];
+    isBehind = true;
+  } else {
+    list.append(fragment(waiting.splice(0, AT_ONCE)));
+    dropFirst();
+    if (wants.checked) list.scrollTop = list.scrollHeight;
+  }
+  say();
+  ask();
+}
+
+function dropFirst() {
   while (list.childElementCount > MOST) list.firstElementChild.remove();
-  if (wants.checked) list.scrollTop = list.scrollHeight;
-  if (waiting.length) {
-    isAsked = true;
-    setTimeout(show, 0);
+  earlier.hidden = shown(list.firstElementChild) <= 1;
+}
+
+function say(text = "") {
+  told.textContent = text || (isBehind ? "There are later lines: follow, or scroll down." : "");
+}
+
+async function fetchLines(parameters) {
+  const asked = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) asked.searchParams.set(name, value);
+  const answer = await fetch(asked, { cache: "no-store" });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+/** One fetch at a time; what fails is tried again when it is asked for again. */
+async function once(load) {
+  if (isFetching) return;
+  isFetching = true;
+  list.setAttribute("aria-busy", "true");
+  try {
+    await load();
+    say();
+  } catch {
+    say("Towline does not answer. Try again.");
+  } finally {
+    isFetching = false;
+    list.removeAttribute("aria-busy");
   }
 }
 
-async function readOn(url) {
-  const answer = await fetch(`${url}${url.includes("?") ? "&" : "?"}since=${next}&limit=10000`, { cache: "no-store" });
-  if (!answer.ok) return;
-  const page = await answer.json();
-  take(page.items);
+/** Lines before the first one, without moving what is being read. */
+const loadEarlier = () => once(async () => {
+  wants.checked = false;
+  const first = shown(list.firstElementChild);
+  const { items } = await fetchLines({ before: first || next, tail: PAGE });
+  const height = list.scrollHeight - list.scrollTop;
+  list.prepend(fragment(items));
+  while (list.childElementCount > MOST) {
+    list.lastElementChild.remove();
+    isBehind = true;
+  }
+  list.scrollTop = list.scrollHeight - height;
+  earlier.hidden = items.length < PAGE;
+});
+
+/** Fetch up to the end; what comes meanwhile waits, and goes on where the answer ends. */
+async function join(parameters, put) {
+  isHeld = true;
+  isBehind = false;
+  waiting = [];
+  let isAtEnd = false;
+  try {
+    const page = await fetchLines(parameters);
+    isAtEnd = put(page);
+    next = Math.max(next, page.next_sequence);
+    waiting = isAtEnd ? waiting.filter((line) => line.sequence >= page.next_sequence) : [];
+  } finally {
+    isBehind = !isAtEnd;
+    isHeld = false;
+    ask();
+  }
 }
 
-/** A followed answer of a running service; opened again where it ended. */
-async function stream(url) {
+/** Lines behind the last one, until there are no more: from there on they come by themselves. */
+const loadLater = () => once(() => join({ since: shown(list.lastElementChild) + 1, limit: PAGE }, ({ items }) => {
+  const top = list.scrollTop;
+  list.append(fragment(items));
+  const before = list.scrollHeight;
+  dropFirst();
+  list.scrollTop = top - (before - list.scrollHeight);
+  return items.length < PAGE;
+}));
+
+/** The end of the log in place of what is shown. */
+const askForLatest = () => once(() => join({ tail: PAGE }, ({ items }) => {
+  list.replaceChildren(fragment(items));
+  earlier.hidden = shown(list.firstElementChild) <= 1;
+  list.scrollTop = list.scrollHeight;
+  return true;
+}));
+
+/** A followed answer of a running service; opened again, behind the last line that came, where it ended. */
+async function stream() {
   for (let failures = 0; ; failures += 1) {
     try {
-      const answer = await fetch(`${url}${url.includes("?") ? "&" : "?"}follow=true&since=${next}`, { cache: "no-store" });
-      if ([401, 403, 404].includes(answer.status)) return void (told.textContent = "This log ended for you.");
+      const asked = new URL(url);
+      asked.searchParams.set("follow", "true");
+      asked.searchParams.set("since", next);
+      const answer = await fetch(asked, { cache: "no-store" });
+      if ([401, 403, 404].includes(answer.status)) return say("This log ended for you.");
       if (answer.ok) {
-        told.textContent = "";
+        say();
         failures = 0;
         await readLines(answer.body);
       }
     } catch {
-      told.textContent = "Reconnecting…";
+      say("Reconnecting…");
     }
     await new Promise((done) => { setTimeout(done, Math.min(500 * 2 ** failures, 10_000)); });
   }
@@ -91,18 +199,47 @@ async function readLines(body) {
   }
 }
 
+/** Times are typed in the reader's zone and sent with it. */
+function prepareTime() {
+  const form = document.querySelector("[data-log-filter]");
+  const since = form?.elements.since;
+  if (!since) return;
+  const at = since.dataset.at && new Date(since.dataset.at);
+  if (at) since.value = new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  form.addEventListener("formdata", ({ formData }) => {
+    const moment = new Date(since.value);
+    if (Number.isNaN(moment.valueOf())) formData.delete("since");
+    else formData.set("since", moment.toISOString());
+  });
+}
+
 box.hidden = false;
-list.scrollTop = list.scrollHeight;
+if (isBehind) wants.checked = false;
+else list.scrollTop = list.scrollHeight;
 list.addEventListener("scroll", () => {
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-  if (!isAtEnd && wants.checked && document.activeElement === list) wants.checked = false;
+  const left = list.scrollHeight - list.scrollTop - list.clientHeight;
+  if (left >= NEAR && wants.checked && document.activeElement === list) wants.checked = false;
+  if (left < NEAR && isBehind && !wants.checked) loadLater();
+  if (list.scrollTop < NEAR && !wants.checked && !earlier.hidden) loadEarlier();
+}, { passive: true });
+wants.addEventListener("change", () => {
+  if (!wants.checked) return;
+  if (isBehind) askForLatest();
+  else list.scrollTop = list.scrollHeight;
 });
-wants.addEventListener("change", () => { if (wants.checked) list.scrollTop = list.scrollHeight; });
 list.addEventListener("wheel", ({ deltaY }) => { if (deltaY < 0) wants.checked = false; }, { passive: true });
+earlier.addEventListener("click", (event) => {
+  event.preventDefault();
+  loadEarlier();
+});
+prepareTime();
+say();
 
 if (place.dataset.deployment) {
   followLines(place.dataset.deployment, () => next - 1, take);
-  setInterval(() => { if (!isConnected()) readOn(place.dataset.log).catch(() => undefined); }, 3000);
+  setInterval(() => {
+    if (!isConnected()) fetchLines({ since: next, limit: PAGE }).then((page) => take(page.items)).catch(() => undefined);
+  }, 3000);
 } else {
-  stream(place.dataset.log);
+  stream();
 }
