@@ -18,6 +18,7 @@ def test_project_commands(towline: Run, state: StubState) -> None:
     assert "No project yet" in towline("projects").out
     assert towline("projects", "create", "shop", "--description", "The shop", "--json").json["name"] == "shop"
     assert "shop" in towline("projects").out
+    assert "healthy" in towline("projects", "status").out
     assert towline("projects", "update", "--project", "shop", "--name", "store").code == 0
     assert "store" in towline("projects", "show", "store").out
     refused = towline("projects", "delete", "store")

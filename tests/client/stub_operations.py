@@ -15,7 +15,7 @@ from towline.contract.environments import Environment, EnvironmentList
 from towline.contract.keys import KeyList, NewKey
 from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeBar
 from towline.contract.platform import DockerStatus, Platform
-from towline.contract.projects import Project, ProjectList
+from towline.contract.projects import Project, ProjectList, ProjectSummary, ProjectSummaryList
 from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
 from towline.contract.services import ServiceList
@@ -28,6 +28,12 @@ from towline.values import DeploymentStatus, EnvironmentKind, HealthStatus, Trig
 
 Path = Mapping[str, str]
 Answer = Callable[[StubState, Path, Any, Any], BaseModel | None]
+
+
+def _list_summaries(state: StubState, path: Path, query: Any, body: Any) -> ProjectSummaryList:
+    page = _list_projects(state, path, query, body)
+    items = [ProjectSummary(project=project, health=HealthStatus.HEALTHY) for project in page.items]
+    return ProjectSummaryList(items=items, next_cursor=page.next_cursor)
 
 
 def _list_projects(state: StubState, path: Path, query: Any, body: Any) -> ProjectList:
@@ -215,6 +221,7 @@ def _nothing(state: StubState, path: Path, query: Any, body: Any) -> None:
 
 ANSWERS: Final[dict[str, Answer]] = {
     "projects.list": _list_projects,
+    "projects.listSummaries": _list_summaries,
     "projects.create": lambda state, _path, _query, body: state.create_project(body),
     "projects.get": lambda state, path, _query, _body: state.get_project(path["project"]),
     "projects.update": _update_project,

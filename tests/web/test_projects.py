@@ -1,9 +1,10 @@
 """Projects through the HTTP door."""
 
 from sqlalchemy import select
+from tests.stand_ins import make_world
 from tests.web.door import Door
 
-from towline.contract.projects import Project, ProjectList
+from towline.contract.projects import Project, ProjectList, ProjectSummaryList
 from towline.models.history import Event
 
 
@@ -98,3 +99,19 @@ async def test_changes_are_told_as_events(door: Door) -> None:
     async with door.platform.database.transaction() as work:
         types = list(await work.session.scalars(select(Event.type).order_by(Event.id)))
     assert types == ["project.created", "project.updated", "project.deleted"]
+
+
+async def test_projects_at_a_glance_show_health_addresses_and_the_last_deployment(door: Door) -> None:
+    world = await make_world(door.platform)
+    ann, stranger = await door.add_key(world.user.id), await door.add_person()
+    await ann.post("/projects", {"name": "empty"})
+    await world.deploy_successfully()
+    deployment = await world.deploy_successfully("app:2")
+    answer = await ann.call("GET", "/project-summaries")
+    empty, shop = ProjectSummaryList.model_validate_json(answer.content).items
+    assert (empty.project.name, empty.health, empty.urls, empty.last_deployment) == ("empty", "unknown", [], None)
+    assert (shop.project.service_count, shop.health, shop.urls) == (1, "healthy", ["http://web-shop.localhost"])
+    assert shop.last_deployment is not None
+    assert (shop.last_deployment.id, shop.last_deployment.number) == (deployment.id, 2)
+    assert (await ann.get("/project-summaries", limit=1))["next_cursor"]
+    assert (await stranger.get("/project-summaries"))["items"] == []

@@ -7,7 +7,7 @@ import pytest
 from tests.stand_ins import World, make_world
 from tests.web.door import Door, Person
 
-from towline.contract.status import HealthCheckList, InstanceList, ServiceStatus
+from towline.contract.status import HealthCheckList, InstanceList, ServiceStatus, ServiceStatusList
 from towline.models.base import utc_now
 from towline.models.history import HealthCheck
 from towline.orchestrators.memory.orchestrator import MemoryOrchestrator
@@ -36,6 +36,22 @@ async def test_a_service_that_was_never_deployed_has_a_status(ann: Person) -> No
     assert (await ann.get(f"{SERVICE}/logs"))["items"] == []
     for part in ("status", "instances", "health", "releases", "logs"):
         assert (await ann.call("GET", f"{SERVICE}/{part}", params={"environment": "mars"})).status_code == 404
+
+
+async def test_all_services_of_a_project_are_told_at_once_as_each_is_alone(ann: Person, world: World) -> None:
+    await ann.post("/projects/shop/services", {"name": "api"})
+    await world.deploy_successfully()
+    api, web = ServiceStatusList.model_validate(await ann.get("/projects/shop/statuses")).items
+    alone = ServiceStatus.model_validate(await ann.get(f"{SERVICE}/status"))
+    assert (api.state, api.instances, api.last_deployment_id) == ("stopped", [], None)
+    [instance] = web.instances
+    [same] = alone.instances
+    assert instance.model_copy(update={"started_at": same.started_at}) == same
+    assert web.model_copy(update={"instances": alone.instances}) == alone
+    await ann.post("/projects/shop/environments", {"name": "staging"})
+    staged = (await ann.get("/projects/shop/statuses", environment="staging"))["items"]
+    assert [one["state"] for one in staged] == ["stopped", "stopped"]
+    assert (await ann.call("GET", "/projects/shop/statuses", params={"environment": "mars"})).status_code == 404
 
 
 async def test_a_running_service_shows_its_instances(ann: Person, world: World) -> None:

@@ -86,6 +86,7 @@ _NAMED: Final = {"project": "{project}", "service": "{service}"}
 
 TRIES: Final[dict[str, Try]] = {
     "projects.list": Try(EVERYONE, "GET", "/projects"),
+    "projects.listSummaries": Try(replace(VIEWS, stranger=OK, foreign=OK, elsewhere=OK), "GET", "/project-summaries"),
     "projects.create": Try(CREATES, "POST", "/projects", {"name": "new-{number}"}),
     "projects.get": Try(VIEWS, "GET", _P),
     "projects.update": Try(OWNS, "PATCH", _P, {"description": "x"}),

@@ -1,5 +1,7 @@
 """Whether a start finds everything prepared; asked with few imports, since most starts do."""
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +13,17 @@ from towline.infra.secrets import SecretBox
 KEY_CHECK_CONTEXT: Final = "key-check"
 KEY_CHECK_TEXT: Final = "This key file belongs to this database."
 _VERSIONS: Final = Path(__file__).parent.parent / "migrations" / "versions"
+_REVISION: Final = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
+_BEFORE: Final = re.compile(r'^down_revision = "(\w+)"$', re.MULTILINE)
 _QUESTION: Final = "SELECT version_num, (SELECT value FROM key_checks) FROM alembic_version"
 
 
+@cache
 def newest_revision() -> str:
-    """The last migration this version knows; files are named `NNNN_what.py` after their revision."""
-    return max(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*.py"))
+    """The last migration this version knows: the one that no other comes after, whatever its number."""
+    texts = [path.read_text() for path in _VERSIONS.glob("[0-9]*.py")]
+    revisions, befores = ({found[1] for text in texts if (found := line.search(text))} for line in (_REVISION, _BEFORE))
+    return max(revisions - befores)
 
 
 async def is_prepared(database_url: str, key_file: Path) -> bool:

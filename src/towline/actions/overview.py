@@ -79,7 +79,7 @@ async def list_deployments(
 ) -> Sequence[DeploymentOverview]:
     """Deployments, newest first, behind a position (creation time and id); reads only its page."""
     deployments = (await session.scalars(_page(wanted, limit=limit, after=after))).all()
-    return await _add_facts(platform, session, deployments)
+    return await add_facts(platform, session, deployments)
 
 
 async def get_overview(platform: Platform, session: AsyncSession, deployment_id: str) -> DeploymentOverview:
@@ -87,7 +87,7 @@ async def get_overview(platform: Platform, session: AsyncSession, deployment_id:
     deployments = (await session.scalars(select(Deployment).where(Deployment.id == deployment_id))).all()
     if not deployments:
         raise NotFound(f"There is no deployment {deployment_id!r}.")
-    return (await _add_facts(platform, session, deployments))[0]
+    return (await add_facts(platform, session, deployments))[0]
 
 
 def addresses(workload_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
@@ -139,9 +139,10 @@ def _filtered(wanted: DeploymentFilter, after: _Position | None) -> Select[Deplo
     return query
 
 
-async def _add_facts(
+async def add_facts(
     platform: Platform, session: AsyncSession, deployments: Sequence[Deployment]
 ) -> Sequence[DeploymentOverview]:
+    """Deployments with what their rows only point at, in the same order."""
     ids = [deployment.id for deployment in deployments]
     found = {row.id: row for row in await session.execute(_facts(), {"ids": ids, "moment": utc_now()})}
     return [_overview(platform, deployment, found[deployment.id]) for deployment in deployments]

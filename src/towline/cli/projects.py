@@ -6,7 +6,7 @@ import typer
 
 from towline.cli.options import AsJson, ProjectOption, Yes
 from towline.cli.session import open_session
-from towline.contract.projects import Project, ProjectCreate, ProjectUpdate
+from towline.contract.projects import Project, ProjectCreate, ProjectSummary, ProjectUpdate
 
 projects = typer.Typer(name="projects", help="Projects: groups of services, the unit of access.")
 
@@ -34,6 +34,22 @@ def list_projects(*, as_json: AsJson = False) -> None:
                 "role": lambda row: row.role,
                 "base domain": lambda row: row.base_domain,
                 "created": lambda row: row.created_at,
+            },
+            nothing="No project yet; `towline deploy` makes one.",
+        )
+
+
+@projects.command("status")
+def list_summaries(*, as_json: AsJson = False) -> None:
+    """List projects you can see with their health and last deployment."""
+    with open_session(as_json=as_json) as session:
+        session.output.models(
+            list(session.client.projects.iterate_summaries()),
+            {
+                "name": lambda row: row.project.name,
+                "health": lambda row: row.health,
+                "last deployment": _last,
+                "url": lambda row: row.urls[0] if row.urls else None,
             },
             nothing="No project yet; `towline deploy` makes one.",
         )
@@ -108,3 +124,8 @@ def _facts(project: Project) -> dict[str, object]:
         "your role": project.role,
         "created": project.created_at,
     }
+
+
+def _last(summary: ProjectSummary) -> str:
+    last = summary.last_deployment
+    return "-" if last is None else f"{last.service} {last.number}: {last.status}"

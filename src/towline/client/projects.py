@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from towline.client.connection import Call, Connection
 from towline.contract.base import PageQuery
 from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList
-from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectUpdate
+from towline.contract.projects import (
+    Project,
+    ProjectCreate,
+    ProjectList,
+    ProjectSummary,
+    ProjectSummaryList,
+    ProjectUpdate,
+)
 
 
 class Projects:
@@ -17,6 +24,15 @@ class Projects:
     def list(self, query: PageQuery | None = None) -> ProjectList:
         """One page of the projects the caller can see."""
         return self._connection.send(Call("projects.list", query=query), ProjectList)
+
+    def list_summaries(self, query: PageQuery | None = None) -> ProjectSummaryList:
+        """One page of the projects the caller can see, with health, addresses and last deployment."""
+        return self._connection.send(Call("projects.listSummaries", query=query), ProjectSummaryList)
+
+    def iterate_summaries(self) -> Iterator[ProjectSummary]:
+        """All projects the caller can see, at a glance."""
+        call = Call("projects.listSummaries", query=PageQuery(limit=200))
+        return self._connection.iterate(call, ProjectSummaryList)
 
     def iterate(self) -> Iterator[Project]:
         """All projects the caller can see."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from towline.contract.base import Host, Model, Page, ShortText, Slug
+from towline.contract.deployments import Deployment
+from towline.values import HealthStatus
 
 
 class ProjectCreate(Model):
@@ -47,6 +49,21 @@ class Project(Model):
     )
     service_count: int = Field(description="How many services it has.", examples=[3])
     created_at: datetime = Field(description="When it was made.")
+
+
+class ProjectSummary(Model):
+    """A project at a glance."""
+
+    project: Project = Field(description="The project.")
+    health: HealthStatus = Field(description="The worst health of its services in production.")
+    urls: list[str] = Field(default=[], description="Addresses of its services in production, at most 20.")
+    last_deployment: Deployment | None = Field(
+        default=None, description="Its newest deployment, in any environment; null without any."
+    )
+
+
+class ProjectSummaryList(Page[ProjectSummary]):
+    """Projects the caller can see, by name, at a glance."""
 
 
 class ProjectList(Page[Project]):

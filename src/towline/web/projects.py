@@ -5,11 +5,13 @@ from typing import Any
 from starlette.responses import Response
 
 from towline.actions.access import Permission
+from towline.actions.project_summaries import ProjectSummary, summarise_projects
 from towline.actions.projects import create_project, delete_project, get_project_view, list_projects, update_project
 from towline.contract.base import PageQuery
 from towline.contract.projects import Project, ProjectCreate, ProjectUpdate
 from towline.web.answering import json_response
 from towline.web.cursors import decode_cursor, page_of
+from towline.web.deployments import to_json
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
@@ -22,6 +24,18 @@ async def list_(call: Call, query: PageQuery) -> Response:
     after = decode_cursor(query.cursor, str)
     projects = await list_projects(call.platform, call.caller, after=after[0] if after else None, limit=query.limit + 1)
     return json_response(page_of(projects, limit=query.limit, key=_key))
+
+
+@router.operation("projects.listSummaries")
+async def list_summaries(call: Call, query: PageQuery) -> Response:
+    """Projects the caller can see, by name, at a glance."""
+    call.permitted_projects()
+    after = decode_cursor(query.cursor, str)
+    projects = await list_projects(call.platform, call.caller, after=after[0] if after else None, limit=query.limit + 1)
+    page = page_of(projects, limit=query.limit, key=_key)
+    found = await summarise_projects(call.platform, call.work, [project["id"] for project in page["items"]])
+    page["items"] = [_summary(project, found[project["id"]]) for project in page["items"]]
+    return json_response(page)
 
 
 @router.operation("projects.create")
@@ -71,6 +85,16 @@ async def delete(call: Call) -> None:
 
 async def _show(call: Call) -> Project:
     return Project(**await get_project_view(call.platform, call.session, call.caller, call.project.id))
+
+
+def _summary(project: dict[str, Any], summary: ProjectSummary) -> dict[str, Any]:
+    last = summary.last
+    return {
+        "project": project,
+        "health": summary.health,
+        "urls": summary.urls,
+        "last_deployment": None if last is None else to_json(last),
+    }
 
 
 def _key(project: dict[str, Any]) -> tuple[str]:

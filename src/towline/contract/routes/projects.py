@@ -5,7 +5,7 @@ from typing import Final
 from towline.contract.base import PageQuery
 from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList
 from towline.contract.operations import Operation, create, delete, read, update
-from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectUpdate
+from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectSummaryList, ProjectUpdate
 from towline.contract.uploads import UPLOAD_MEDIA_TYPE, Upload, UploadCreate
 from towline.contract.variables import VariableDeleteQuery, VariableList, VariableQuery, VariablesSet
 
@@ -13,6 +13,14 @@ _PROJECT: Final = "/projects/{project}"
 
 PROJECT_OPERATIONS: Final = (
     read("projects.list", "/projects", needs="signed_in", gives=ProjectList, query=PageQuery, summary="List projects"),
+    read(
+        "projects.listSummaries",
+        "/project-summaries",
+        needs="view_projects",
+        gives=ProjectSummaryList,
+        query=PageQuery,
+        summary="List projects with their health, addresses and last deployment",
+    ),
     create(
         "projects.create",
         "/projects",

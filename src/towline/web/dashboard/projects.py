@@ -1,6 +1,5 @@
 """Pages of projects: all of them, one with its services, and new ones."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,27 +7,25 @@ from towline.actions.access import Permission
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
 from towline.web.dashboard.answers import View
-from towline.web.dashboard.asking import Json, Refused, Visit, wanting
+from towline.web.dashboard.asking import Json, Visit, wanting
 from towline.web.dashboard.drawing import service_graph
 from towline.web.dashboard.fields import Fields, check_typed, source, text
 
 _CARDS: Final = 24
-_WORST: Final = ("unhealthy", "degraded", "healthy", "unknown")
 
 
 async def show_home(visit: Visit) -> View:
     """Every project with its health, last deployment and hosts; without any, how to begin."""
     cursor = visit.request.query_params.get("cursor")
-    page = await visit.ask("projects.list", query={"limit": _CARDS, "cursor": cursor})
-    cards = await asyncio.gather(*(_card(visit, project) for project in page["items"]))
+    page = await visit.ask("projects.listSummaries", query={"limit": _CARDS, "cursor": cursor})
     installation = await visit.ask("platform.get")
     values = {
-        "cards": cards,
+        "cards": page["items"],
         "next_cursor": page["next_cursor"],
         "url": installation["url"],
         "can_create": visit.may(Permission.CREATE_PROJECTS),
     }
-    rooms = tuple(f"project:{project['id']}" for project in page["items"])
+    rooms = tuple(f"project:{card['project']['id']}" for card in page["items"])
     return View("home.html", "Projects", values, rooms)
 
 
@@ -169,24 +166,6 @@ def permissions(visit: Visit, project: Json) -> dict[str, Any]:
         "can_manage": visit.may(Permission.MANAGE_SERVICES, role),
         "can_own": visit.may(Permission.MANAGE_PROJECT, role),
         "can_invite": visit.may(Permission.MANAGE_COLLABORATORS, role),
-    }
-
-
-async def _card(visit: Visit, project: Json) -> Json:
-    try:
-        services, deployments = await visit.ask_all(
-            wanting("services.listByProject", project=project["id"], query={"limit": 50}),
-            wanting("deployments.list", query={"project": project["id"], "limit": 1}),
-        )
-    except Refused:  # deleted since the list was read
-        return {"project": project, "services": [], "health": "unknown", "urls": [], "last": None}
-    healths = {service["status"] for service in services["items"]}
-    return {
-        "project": project,
-        "services": services["items"],
-        "health": next((health for health in _WORST if health in healths), "unknown"),
-        "urls": [url for service in services["items"] for url in service["urls"]],
-        "last": next(iter(deployments["items"]), None),
     }
 
 

@@ -1,0 +1,70 @@
+"""Projects at a glance: how well each is, where it answers, and what was deployed last, for a page of them at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import select, true
+from sqlalchemy.orm import aliased
+
+from towline.actions.overview import DeploymentOverview, add_facts, addresses, to_urls
+from towline.actions.platform import Platform
+from towline.infra.database import Work
+from towline.models.deployments import Deployment
+from towline.models.projects import Environment, Project
+from towline.models.services import Service, Workload
+from towline.values import EnvironmentKind, HealthStatus
+
+_WORST_FIRST: Final = (HealthStatus.UNHEALTHY, HealthStatus.DEGRADED, HealthStatus.HEALTHY)
+_MOST_URLS: Final = 20
+
+
+@dataclass(slots=True)
+class ProjectSummary:
+    """What runs of a project in production, and its newest deployment anywhere."""
+
+    healths: set[str] = field(default_factory=set[str])
+    urls: list[str] = field(default_factory=list[str])
+    last: DeploymentOverview | None = None
+
+    @property
+    def health(self) -> HealthStatus:
+        """The worst of its services; unknown where none was checked."""
+        return next((health for health in _WORST_FIRST if health in self.healths), HealthStatus.UNKNOWN)
+
+
+async def summarise_projects(platform: Platform, work: Work, project_ids: Sequence[str]) -> dict[str, ProjectSummary]:
+    """A summary of each project, by id."""
+    found = {project_id: ProjectSummary() for project_id in project_ids}
+    for row in await work.session.execute(_running(project_ids)):
+        summary = found[row.project_id]
+        summary.healths.add(row.health)
+        summary.urls += to_urls(platform, row.routes)[: _MOST_URLS - len(summary.urls)]
+    newest = (await work.session.scalars(_newest(project_ids))).all()
+    for overview in await add_facts(platform, work.session, newest):
+        found[overview.deployment.project_id].last = overview
+    return found
+
+
+def _running(project_ids: Sequence[str]) -> Any:
+    return (
+        select(Workload.project_id, Workload.health, addresses(Workload.id).label("routes"))
+        .join(Service, Service.id == Workload.service_id)
+        .join(Environment, Environment.id == Workload.environment_id)
+        .where(Workload.project_id.in_(project_ids), Service.deleted_at.is_(None))
+        .where(Environment.kind == EnvironmentKind.PRODUCTION.value, Environment.deleted_at.is_(None))
+        .order_by(Service.name)
+    )
+
+
+def _newest(project_ids: Sequence[str]) -> Any:
+    """The newest deployment of each, found along the index over a project's deployments."""
+    newest = (
+        select(Deployment)
+        .where(Deployment.project_id == Project.id)
+        .order_by(Deployment.created_at.desc(), Deployment.id.desc())
+        .limit(1)
+        .lateral()
+    )
+    each = aliased(Deployment, newest)
+    return select(each).select_from(Project).join(newest, true()).where(Project.id.in_(project_ids))
