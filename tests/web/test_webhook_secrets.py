@@ -1,5 +1,7 @@
 """Webhook secrets: shown once, kept sealed, replaced with an overlap."""
 
+import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from towline.actions.keys import is_token
 from towline.actions.webhook_secrets import HOOK_PREFIX, list_valid_secrets
 from towline.models.base import utc_now
 from towline.models.webhook_secrets import WebhookSecret
+from towline.sources.signatures import sign_webhook
 
 _PATH = "/projects/shop/services/api/webhook-secrets"
 
@@ -81,3 +84,37 @@ async def test_another_service_has_other_secrets(door: Door) -> None:
     other = _PATH.replace("/api/", "/other/")
     assert (await ann.get(other))["items"] == []
     assert (await ann.call("DELETE", f"{other}/{made['id']}")).status_code == 404
+
+
+async def _call(door: Door, made: Mapping[str, Any], body: bytes = b"", *, secret: str = "", at: int = 0) -> Any:
+    """Call the service's webhook, signed with its secret now."""
+    timestamp = at or int(time.time())
+    signature = sign_webhook(body, secret or made["value"], timestamp=timestamp)
+    headers = {"X-Towline-Timestamp": str(timestamp), "X-Towline-Signature": signature}
+    return await door.http.post("/hooks" + made["url"].partition("/hooks")[2], content=body, headers=headers)
+
+
+async def test_a_signed_call_deploys_the_service_once_and_no_other(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "calls"})
+    for name, image in (("api", "app:1"), ("web", "web:1")):
+        source = {"type": "custom", "config": {"image": image}}
+        await ann.post("/projects/calls/services", {"name": name, "source": source})
+    made = await ann.post("/projects/calls/services/api/webhook-secrets", {})
+    other = await ann.post("/projects/calls/services/web/webhook-secrets", {})
+
+    first = await _call(door, made, b'{"delivery_id": "1"}')
+    again = await _call(door, made, b'{"delivery_id": "1"}')
+    assert (first.status_code, first.json()["is_new"], again.json()["is_new"]) == (202, True, False)
+    assert first.json()["deployment"] == again.json()["deployment"]
+    assert (await _call(door, made, b'{"event": "ping"}')).json() == {"deployment": None, "is_new": True}
+    deployed = (await ann.get("/deployments", project="calls"))["items"]
+    assert [(item["service"], item["trigger"]) for item in deployed] == [("api", "push")]
+
+    assert (await _call(door, made, secret=other["value"])).status_code == 401
+    assert (await _call(door, made, at=int(time.time()) - 3600)).status_code == 401
+    assert (await _call(door, made, b'{"ref": "main"}')).status_code == 422
+    assert (await _call(door, {**made, "url": "/hooks/service/svc_nobody"})).status_code == 404
+    await ann.delete(f"/projects/calls/services/api/webhook-secrets/{made['id']}")
+    assert (await _call(door, made)).status_code == 401
+    assert len((await ann.get("/deployments", project="calls"))["items"]) == 1

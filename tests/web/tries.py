@@ -289,7 +289,7 @@ TRIES: Final[dict[str, Try]] = {
     "audit.head": Try(ADMINISTERS, "GET", "/audit/head"),
     "audit.verify": Try(ADMINISTERS, "GET", "/audit/verify"),
     "webhookSecrets.list": Try(MANAGES, "GET", f"{_S}/webhook-secrets"),
-    "webhookSecrets.rotate": Try(MANAGES, "POST", f"{_S}/webhook-secrets", {}),
+    "webhookSecrets.rotate": Try(RESTORES, "POST", f"{_S}/webhook-secrets", {}),
     "webhookSecrets.delete": Try(MANAGES, "DELETE", f"{_S}/webhook-secrets/{{secret}}"),
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
@@ -345,6 +345,7 @@ _SEES: Final = Visit(303, 404, 200, 200, 200, 200, 404, 200)
 PAGES: Final[dict[str, Visit]] = {
     "GET /healthz": _SHOWN,
     "POST /hooks/{source}/{hook}": _NO_SUCH,
+    "POST /hooks/service/{service}": Visit(401, 401, 401, 401, 401, 401, 401, 401),
     "GET /readyz": _SHOWN,
     "GET /metrics": Visit(401, 403, 403, 403, 403, 403, 403, 200),
     "GET /api/v1/openapi.json": _SHOWN,

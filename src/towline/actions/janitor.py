@@ -20,6 +20,7 @@ from towline.models.base import utc_now
 from towline.models.deployments import Build, Deployment, Release, Upload
 from towline.models.history import Event, HealthCheck, IdempotentAnswer, Log, LogLine
 from towline.models.services import Workload
+from towline.models.webhook_secrets import ServiceCall
 from towline.values import OPEN_STATUSES
 
 _EVENTS_KEPT = timedelta(days=30)
@@ -123,6 +124,7 @@ async def trim_history(platform: Platform) -> None:
         await work.session.execute(delete(Event).where(Event.created_at < now - _EVENTS_KEPT))
         await work.session.execute(delete(HealthCheck).where(HealthCheck.checked_at < now - _HEALTH_KEPT))
         await work.session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - _ANSWERS_KEPT))
+        await work.session.execute(delete(ServiceCall).where(ServiceCall.created_at < now - _ANSWERS_KEPT))
         await forget_old_sessions(work, now=now)
         await forget_old_tickets(work, now=now)
 

@@ -85,6 +85,7 @@ def list_secrets(
                 "id": lambda row: row.id,
                 "made": lambda row: row.created_at,
                 "ends": lambda row: row.expires_at,
+                "url": lambda row: row.url,
             },
             nothing="No webhook secret; make one with `towline webhooks rotate`.",
         )
@@ -105,8 +106,8 @@ def rotate_secret(
     with open_session(as_json=as_json) as session:
         place = session.target(target, project=project, service=service)
         made = session.client.webhook_secrets.rotate(place.project, place.service, overlap=timedelta(hours=hours))
-        session.output.model(made, {"id": made.id, "secret": made.value})
-        session.output.say("\nGive it to the sender now; it is not shown again.")
+        session.output.model(made, {"id": made.id, "url": made.url, "secret": made.value})
+        session.output.say("\nGive address and secret to the sender now; the secret is not shown again.")
 
 
 @webhooks.command("delete")

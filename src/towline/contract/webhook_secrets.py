@@ -22,6 +22,7 @@ class WebhookSecret(Model):
     """A secret that is valid, without its value."""
 
     id: str = Field(description="Id.", examples=["whs_01k9x3v5mdcq2r7s8t9vwxyz01"])
+    url: str = Field(default="", description="Address that takes calls signed with it, and deploys the service.")
     created_at: datetime = Field(description="When it was made.")
     expires_at: datetime | None = Field(
         default=None, description="When it ends, since a newer one took its place; null: it is the newest."

@@ -17,6 +17,7 @@ from towline.actions.hooks.administration import (
     rotate_secret,
 )
 from towline.actions.hooks.receiving import receive
+from towline.actions.hooks.services import call_service
 from towline.actions.hooks.working import replay
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
@@ -65,7 +66,23 @@ async def take_webhook(request: Request) -> Response:
     return JSONResponse({"delivery": received.delivery_id, "is_new": received.is_new}, 202)
 
 
+async def take_call(request: Request) -> Response:
+    """Deploy a service that a signed call asks for."""
+    try:
+        body = await read_at_most(request, MAX_WEBHOOK_BYTES, what="webhook")
+        service_id = str(request.path_params["service"])
+        called = await call_service(get_platform(request), service_id, headers=dict(request.headers), body=body)
+    except TowlineError as error:
+        return problem_response(error)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception as error:
+        return unexpected_response(request, error)
+    return JSONResponse({"deployment": called.deployment_id or None, "is_new": called.is_new}, 202)
+
+
 router = APIRouter()
+router.routes.append(Route("/hooks/service/{service}", take_call, methods=["POST"], name="hooks.call"))
 router.routes.append(Route("/hooks/{source}/{hook}", take_webhook, methods=["POST"], name="hooks.take"))
 
 

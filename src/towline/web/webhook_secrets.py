@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from towline.actions.access import Permission
+from towline.actions.installation import platform_url
 from towline.actions.webhook_secrets import delete_secret, list_secrets, rotate_secret
 from towline.contract.base import PageQuery
 from towline.contract.webhook_secrets import (
@@ -25,16 +27,17 @@ async def list_(call: Call, query: PageQuery) -> WebhookSecretList:
     after = (decode_time(key[0]), str(key[1])) if key is not None else None
     found = await list_secrets(call.session, call.service.id, limit=query.limit + 1, after=after)
     page = page_of(list(found), limit=query.limit, key=_key)
-    return WebhookSecretList(items=[_shown(row) for row in page["items"]], next_cursor=page["next_cursor"])
+    return WebhookSecretList(items=[_shown(call, row) for row in page["items"]], next_cursor=page["next_cursor"])
 
 
 @router.operation("webhookSecrets.rotate")
 async def rotate(call: Call, body: WebhookSecretRotate) -> NewWebhookSecret:
-    """A new secret; its value is shown this once."""
+    """A new secret; its value is shown this once. Whoever holds it deploys, which needs that permission as well."""
+    await call.get_project(call.project.id, permission=Permission.DEPLOY)
     overlap = timedelta(seconds=body.overlap_seconds)
     made = await rotate_secret(call.platform, call.work, call.service.id, overlap=overlap)
     call.note(call.service.id, secret_id=made.secret.id, overlap_seconds=body.overlap_seconds)
-    return NewWebhookSecret(**_shown(made.secret).model_dump(), value=made.value)
+    return NewWebhookSecret(**_shown(call, made.secret).model_dump(), value=made.value)
 
 
 @router.operation("webhookSecrets.delete")
@@ -44,8 +47,9 @@ async def delete(call: Call) -> None:
     call.note(call.service.id, secret_id=call.path["secret"])
 
 
-def _shown(row: SecretRow) -> WebhookSecret:
-    return WebhookSecret(id=row.id, created_at=row.created_at, expires_at=row.expires_at)
+def _shown(call: Call, row: SecretRow) -> WebhookSecret:
+    url = f"{platform_url(call.platform)}/hooks/service/{row.service_id}"
+    return WebhookSecret(id=row.id, url=url, created_at=row.created_at, expires_at=row.expires_at)
 
 
 def _key(row: SecretRow) -> tuple[datetime, str]:
