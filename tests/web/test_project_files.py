@@ -137,6 +137,38 @@ async def test_a_circle_is_refused_with_its_path(ann: Person) -> None:
     assert "a → b → a" in answer.json()["detail"] or "b → a → b" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("${{ services.gone.url }}", "web.API: the project has no service 'gone'."),
+        ("${{ services.db.url }}", "web.API: the service 'db' has no url."),
+        ("${{ services.db.variables.NONE }}", "web.API: there is no ${{ services.db.variables.NONE }}."),
+        ("${{ services.db.variables.CERT }} ${{ variables.NONE }}", "web.API: there is no ${{ variables.NONE }}."),
+        ("${{ services.web.variables.API }}", "Variables refer to each other in a circle: web.API → web.API."),
+        ("${{ nonsense }}", "web.API: ${{ nonsense }} is no reference."),
+    ],
+)
+async def test_a_reference_that_leads_nowhere_is_refused_with_its_place(ann: Person, value: str, said: str) -> None:
+    text = SHOP.replace("${{ services.api.internal_url }}", value)
+    for made in (False, True):
+        if made:
+            await _apply(ann)
+        answer = await ann.call("POST", "/project-files/plan", json=_body(text))
+        assert (answer.status_code, answer.json()["detail"], answer.json()["field"]) == (422, said, "file")
+
+
+async def test_references_lead_to_what_is_there_besides_the_file(door: Door, ann: Person) -> None:
+    await _apply(ann)
+    root = await door.add_person(is_administrator=True)
+    await root.patch("/variables", {"variables": [{"name": "EVERYWHERE", "value": "x"}]})
+    value = "${{ services.db.host }} ${{ variables.TOKEN }} ${{ variables.MADE }} ${{ variables.EVERYWHERE }}"
+    less = f"project: shop\nservices: {{web: {{image: x, variables: {{API: '{value}'}}}}}}\n"
+    await ann.patch("/projects/shop/variables", {"variables": [{"name": "TOKEN", "value": "t", "is_secret": True}]})
+    assert "update variable web/API" in _lines(await ann.post("/project-files/plan", _body(less)))
+    answer = await ann.call("POST", "/project-files/plan", json=_body(less, deletes=True))
+    assert answer.json()["detail"] == "web.API: the project has no service 'db'."
+
+
 async def test_a_limited_key_does_no_more_by_a_file_than_without(door: Door, ann: Person) -> None:
     makes = await door.add_key(ann.user_id, scopes=["create_projects"])
     for path, more in (("plan", {}), ("apply", {"fingerprint": "0" * 32})):

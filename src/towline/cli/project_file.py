@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -13,18 +13,16 @@ from towline.cli.ignores import list_files
 from towline.cli.options import AsJson, Detach, EnvironmentOption, ProjectOption, Yes
 from towline.cli.output import Output, size_text
 from towline.cli.packing import packed
+from towline.cli.plan import is_change, say_plan
 from towline.cli.session import Session, open_session
 from towline.cli.spinner import Spinner
 from towline.contract.compose_file import NAMES as COMPOSE_NAMES
 from towline.contract.compose_file import read_compose
-from towline.contract.project_file import FILE_NAME, ApplyRequest, Change, Plan, PlanRequest, ProjectFile
+from towline.contract.project_file import FILE_NAME, ApplyRequest, PlanRequest, ProjectFile
 from towline.contract.project_file_text import parse_project_file
 from towline.contract.projects import ProjectCreate
 from towline.errors import InvalidInput, NotFound
 from towline.names import to_slug
-
-_SIGNS: Final = {"create": "+", "update": "~", "delete": "-", "keep": " ", "missing": "!"}
-_LONGEST_VALUE: Final = 60
 
 _File = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="The file; else towline.yaml or compose.yaml of this folder.")
@@ -62,7 +60,7 @@ def plan(
         if session.output.is_json:
             return session.output.model(made, {})
         _say_notes(session.output, read)
-        return _say_plan(session.output, made, project=read.file.project)
+        return say_plan(session.output, made, project=read.file.project)
 
 
 def apply(
@@ -89,8 +87,8 @@ def apply(
 def carry_out(session: Session, request: PlanRequest, *, deploys: bool, detach: bool, yes: bool) -> None:
     """Show the plan of a file, ask, apply exactly that, and follow what it deploys."""
     made = session.client.project_files.plan(request)
-    _say_plan(session.output, made, project=request.file.project)
-    if not (_is_change(made) or (made.deploys and deploys)):
+    say_plan(session.output, made, project=request.file.project)
+    if not (is_change(made) or (made.deploys and deploys)):
         return
     session.confirm("Apply this?", yes=yes)
     wanted = ApplyRequest(
@@ -156,39 +154,6 @@ def _upload(session: Session, read: _Read, *, yes: bool) -> str:
             return session.client.uploads.send(name, pack.path).digest
 
 
-def _is_change(made: Plan) -> bool:
-    return any(change.action in {"create", "update", "delete"} for change in made.changes)
-
-
 def _say_notes(output: Output, read: _Read) -> None:
     for note in read.notes:
         output.say(f"Not carried: {note}")
-
-
-def _say_plan(output: Output, made: Plan, *, project: str) -> None:
-    for change in made.changes:
-        _say_change(output, change)
-    if made.deploys:
-        output.say("Deploys: " + " → ".join(", ".join(step) for step in made.deploys))
-    if made.interrupts:
-        output.say(f"Down for a moment, since a volume changes hands: {', '.join(made.interrupts)}.")
-    if not _is_change(made) and not made.deploys:
-        output.say(f"{project} is as the file says.")
-
-
-def _say_change(output: Output, change: Change) -> None:
-    owner = f"{change.service}: " if change.service and change.kind != "service" else ""
-    line = f"{_SIGNS[change.action]} {owner}{change.kind} {change.name}"
-    if change.action == "missing":
-        where = f" -s {change.service}" if change.service else " --shared"
-        output.say(f"{line} has no value yet: `towline env set --secret{where} {change.name}`")
-        return
-    output.say(f"{line}{' is not in the file and stays' if change.action == 'keep' else ''}")
-    if change.action == "update":
-        for field in change.fields:
-            output.say(f"    {field.field}: {_short(field.before)} → {_short(field.after)}")
-
-
-def _short(value: object) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

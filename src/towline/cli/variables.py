@@ -72,7 +72,11 @@ def find_owner(
         return Owner(session.project(project), is_preview=True, preview=preview)
     if shared:
         return Owner(session.project(project))
-    target = session.target(project=project, service=service)
+    try:
+        target = session.target(project=project, service=service)
+    except InvalidInput as error:
+        hint = "Pass --service NAME, or --shared for those of the project." if error.field == "service" else error.hint
+        raise InvalidInput(error.message, hint=hint, field=error.field) from error
     return Owner(target.project, target.service)
 
 

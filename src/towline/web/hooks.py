@@ -17,10 +17,10 @@ from towline.actions.hooks.administration import (
     rotate_secret,
 )
 from towline.actions.hooks.receiving import receive
-from towline.actions.hooks.services import call_service
 from towline.actions.hooks.working import replay
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
+from towline.actions.service_calls import call_service
 from towline.contract.base import PageQuery
 from towline.contract.hooks import (
     Hook,

@@ -14,6 +14,7 @@ from towline.actions.graph.order import find_cycle, limited_to, to_levels
 from towline.actions.platform import Platform
 from towline.actions.project_files.difference import Difference, find_differences
 from towline.actions.project_files.present import empty_state, present_state
+from towline.actions.project_files.references import check_references, load_surroundings
 from towline.actions.project_files.state import UPLOAD, DomainState, ProjectState, ServiceState
 from towline.actions.routes import certificate_for
 from towline.actions.schedules import check_schedule
@@ -62,6 +63,8 @@ async def make_plan(platform: Platform, work: Work, project: Project | None, req
         present = await present_state(platform, work, project, defaults=request.defaults)
         facts = await _list_releases(work, project, request.environment)
         stale = await _list_stale(platform, work, project, request.environment)
+    around = await load_surroundings(work, project, request.environment)
+    check_references(present, wanted, around, deletes=request.deletes)
     differences = find_differences(present, wanted, deletes=request.deletes)
     chosen = {name for name in wanted.services if _needs_deployment(name, wanted, differences, request, facts, stale)}
     return Plan(

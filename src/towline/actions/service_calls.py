@@ -19,7 +19,6 @@ from towline.models.projects import Project
 from towline.models.services import Service
 from towline.models.webhook_secrets import ServiceCall
 from towline.sources.base import WebhookEvent
-from towline.sources.signatures import validate_signed_webhook
 from towline.values import Trigger
 
 
@@ -69,7 +68,7 @@ async def _verify(
     platform: Platform, work: Work, service: Service, headers: Mapping[str, str], body: bytes
 ) -> WebhookEvent:
     for secret in await list_valid_secrets(platform, work.session, service_id=service.id):
-        event = validate_signed_webhook(headers, body, secret=secret.decode())
+        event = platform.sources["git"].validate_webhook(headers, body, secret.decode())
         if event is not None:
             return event
     raise Unauthenticated(
