@@ -39,7 +39,7 @@ def test_a_changed_image_is_named_and_whether_anything_is_down(capsys: pytest.Ca
 
 
 def test_a_new_service_says_where_it_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
-    sources = {
+    sources: dict[str, dict[str, object]] = {
         "web:1": _source("web:1"),
         "the folder of the file": {"type": "upload", "config": {}},
         "a Dockerfile in the file": {"type": "custom", "config": {"dockerfile": "FROM x"}},
