@@ -15,6 +15,7 @@ from towline.cli.output import Output
 from towline.cli.session import Session, open_session
 from towline.contract.variables import (
     GlobalVariablesSet,
+    Variable,
     VariableDeleteQuery,
     VariableList,
     VariableQuery,
@@ -224,7 +225,9 @@ def say_stale(output: Output, changed: VariableList) -> None:
     needing = [stale for stale in changed.redeploy if not stale.problem]
     if needing:
         names = ", ".join(f"{stale.service} ({stale.environment})" for stale in needing)
-        output.say(f"\nNeeds a deployment to get it: {names}. `towline deploy` brings it.")
+        services = " ".join(dict.fromkeys(stale.service for stale in needing))
+        output.say(f"\nNeeds a deployment to get it: {names}.")
+        output.say(f"`towline group deploy {services}` brings it.")
 
 
 def _from_arguments(assignments: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -253,6 +256,12 @@ def _read(path: Path) -> str:
         raise InvalidInput(f"{path} cannot be read: {error}.", field="file") from error
 
 
+def _kinds_text(row: Variable) -> str:
+    if row.environment_kinds:
+        return ", ".join(row.environment_kinds)
+    return "all but previews" if row.is_secret and row.level != "preview" else "all"
+
+
 def _show(session: Session, found: VariableList) -> None:
     session.output.models(
         found.items,
@@ -260,7 +269,7 @@ def _show(session: Session, found: VariableList) -> None:
             "name": lambda row: row.name,
             "value": lambda row: "••••••" if row.is_secret else row.value,
             "from": lambda row: f"{row.level} {row.environment or ''}".strip(),
-            "for": lambda row: ", ".join(row.environment_kinds) or "all",
+            "for": _kinds_text,
             "file": lambda row: row.mount_path,
             "changed": lambda row: row.updated_at,
         },
