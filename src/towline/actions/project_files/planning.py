@@ -1,5 +1,6 @@
 """Planning: a file compared with what is there, what that deploys, and a fingerprint of both."""
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +65,8 @@ async def make_plan(platform: Platform, work: Work, project: Project | None, req
         facts = await _list_releases(work, project, request.environment)
         stale = await _list_stale(platform, work, project, request.environment)
     around = await load_surroundings(work, project, request.environment)
-    check_references(present, wanted, around, deletes=request.deletes)
+    # A file may hold a megabyte of references, and nobody else shall wait for them.
+    await asyncio.to_thread(check_references, present, wanted, around, deletes=request.deletes)
     differences = find_differences(present, wanted, deletes=request.deletes)
     chosen = {name for name in wanted.services if _needs_deployment(name, wanted, differences, request, facts, stale)}
     return Plan(
