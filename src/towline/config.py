@@ -1,5 +1,6 @@
 """Every setting of Towline: typed, with its default and one sentence."""
 
+import hmac
 import ipaddress
 import socket
 from collections.abc import Mapping
@@ -56,6 +57,19 @@ class Settings(BaseModel):
         (), description="This machine's public addresses, which DNS of certified hosts must name."
     )
     acme_challenge: Literal["http", "tls"] = Field("http", description="How the authority checks a host.")
+
+    acme_dns_provider: str = Field(
+        "", description="Name of the DNS provider (as Traefik's lego knows it) by whose API wildcard certificates come."
+    )
+    acme_dns_file: Path | None = Field(
+        None, description="File of NAME=VALUE lines with that provider's credentials, given to Traefik alone."
+    )
+    wildcard_domains: tuple[str, ...] = Field(
+        (), description="Domains whose hosts share one certificate for all one label below; empty: the base domain."
+    )
+    preview_certificates_per_week: int = Field(
+        20, ge=0, description="Certificates of their own that hosts of previews get in seven days."
+    )
 
     processes: Literal["one", "separate"] = Field(
         "one", description="API and worker in one process (55 MB less memory), or in two."
@@ -118,6 +132,11 @@ class Settings(BaseModel):
     )
     health_interval: timedelta = Field(timedelta(seconds=30), description="Time between health checks of a workload.")
 
+    wake_hold: timedelta = Field(
+        timedelta(seconds=60), description="Longest that a request which is no page waits for an app that sleeps."
+    )
+    wake_held_requests: int = Field(200, ge=1, description="Most requests that wait so at once, in each process.")
+
     lease: timedelta = Field(timedelta(seconds=15), description="A worker silent this long loses its deployments.")
     sweep_interval: timedelta = Field(timedelta(seconds=10), description="Time between two looks for stuck work.")
     session_idle: timedelta = Field(timedelta(days=14), description="A session that is not used for so long ends.")
@@ -144,7 +163,7 @@ class Settings(BaseModel):
             {name: environment[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in environment}
         )
 
-    @field_validator("public_addresses", "trusted_proxies", mode="before")
+    @field_validator("public_addresses", "trusted_proxies", "wildcard_domains", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -154,6 +173,11 @@ class Settings(BaseModel):
     def _in_one_form(cls, value: str) -> str:
         """As hosts of apps are kept, so that none of them can be Towline's own in other letters."""
         return value.strip().lower().rstrip(".")
+
+    @field_validator("wildcard_domains")
+    @classmethod
+    def _domains_in_one_form(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(domain.lower().rstrip(".") for domain in value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -180,6 +204,19 @@ class Settings(BaseModel):
     def key_file(self) -> Path:
         """File with the keys that seal secrets."""
         return self.data_dir / "keys" / "secrets.key"
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        """Domains below which every host has its certificate from a wildcard; none without a way to get one."""
+        if not (self.acme_dns_provider and self.acme_email) or self.routing != "traefik":
+            return ()
+        return self.wildcard_domains or (self.base_domain,)
+
+    @property
+    def door_key(self) -> str:
+        """What Traefik names itself with where it sends requests through Towline; empty without Towline's Traefik."""
+        password = self.traefik_api_password.get_secret_value()
+        return hmac.new(password.encode(), b"towline doors", "sha256").hexdigest() if password else ""
 
     @property
     def effective_platform_host(self) -> str:

@@ -86,6 +86,11 @@ def check_host(value: str, *, field: str = "host") -> str:
     return host
 
 
+def wildcard_of(host: str) -> str:
+    """The name that stands for a host and all its siblings: `*.example.com` for `shop.example.com`."""
+    return f"*.{host.partition('.')[2]}"
+
+
 def has_authority(host: str, *, email: str, directory_url: str) -> bool:
     """Whether a certificate is asked for: an e-mail is set, and Let's Encrypt is not asked for what is never public."""
     is_local = host == "localhost" or host.endswith((".localhost", ".local", ".test", ".internal"))

@@ -339,25 +339,32 @@ class Middlewares:
     redirect_to: str = ""
 
 
+Absence = Literal["down", "maintenance", "waking"]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Host + path prefix -> servers of one workload.
 
     `key` is unique over the instance and safe in Traefik names (a-z, 0-9, hyphen). `servers` are `http://ip:port`;
-    empty means nobody serves it now (answered 503 with Towline's page). `internal_from` holds CIDRs: the route is then
-    answered on the internal entry point only, and only to callers from there; the narrowest network wins.
-    `certificate` says where the TLS certificate comes from: `none` (http only), `default` (Traefik's own), `acme`, or
-    `own` (given by the user).
+    empty means nobody serves it now, and `absence` says why: `down` and `maintenance` are answered 503 with a page of
+    Towline's, `waking` leads requests to Towline, which has the servers started. `internal_from` holds CIDRs: the route
+    is then answered on the internal entry point only, and only to callers from there; the narrowest network wins.
+    Requests to a guarded route get through only where Towline's gate of the owner lets them.
+    `certificate` says where the TLS certificate comes from: `none` (http only), `default` (Traefik's own), `acme`,
+    `wildcard` (one for all hosts one label below the host's parent), or `own` (given by the user).
     """
 
     key: str
     host: str
     servers: tuple[str, ...]
     path_prefix: str = "/"
-    certificate: Literal["none", "default", "acme", "own"] = "default"
+    certificate: Literal["none", "default", "acme", "wildcard", "own"] = "default"
     redirect_to_https: bool = False
     internal_from: tuple[str, ...] = ()
     middlewares: Middlewares = Middlewares()
+    absence: Absence = "down"
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,5 +141,6 @@ def _router(settings: Settings) -> Router:
             acme_storage=folder / "acme.json",
             acme_email=settings.acme_email,
             public_addresses=settings.public_addresses,
+            door_key=settings.door_key,
         )
     )

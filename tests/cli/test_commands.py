@@ -126,6 +126,13 @@ def test_domains_are_added_listed_and_removed(deployed: Run, state: StubState) -
 def test_environments_keys_registries_and_audit(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "production" in deployed("environments").out
     assert deployed("environments", "create", "staging").code == 0
+    changed = deployed("environments", "set", "staging", "--sleeps-after", "600", "--protection", "link", "--json")
+    assert (changed.json["sleeps_after"], changed.json["protection"]) == (600, "link")
+    assert deployed("environments", "set", "staging", "--sleeps-after", "never", "--json").json["sleeps_after"] is None
+    assert deployed("environments", "set", "staging", "--sleeps-after", "soon").code == 2
+    assert deployed("environments", "wake", "staging").code == 0
+    assert "/_towline/share/" in deployed("environments", "share", "staging").out
+    assert deployed("environments", "share", "staging", "--revoke").code == 0
     assert deployed("environments", "delete", "staging", "--yes").code == 0
     assert (
         deployed("keys", "create", "ci", "--scope", "deploy", "--days", "30", "--json").json["value"].startswith("twl_")

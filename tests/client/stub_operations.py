@@ -11,7 +11,7 @@ from towline.contract.account import Account, AccountUser
 from towline.contract.audit import AuditEntry, AuditList
 from towline.contract.deployments import Deployment, DeploymentList, DeployRequest
 from towline.contract.domains import RouteList
-from towline.contract.environments import Environment, EnvironmentList
+from towline.contract.environments import Environment, EnvironmentList, ShareLinks
 from towline.contract.keys import KeyList, NewKey
 from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeBar
 from towline.contract.platform import DockerStatus, Platform
@@ -64,6 +64,14 @@ def _environment(state: StubState, path: Path, query: Any, body: Any) -> Environ
     project = state.get_project(path["project"])
     name, kind = (body.name, EnvironmentKind(body.kind)) if body else ("production", EnvironmentKind.PRODUCTION)
     return Environment(id="env_1", project_id=project.id, name=name, kind=kind, created_at=NOW)
+
+
+def _changed_environment(state: StubState, path: Path, query: Any, body: Any) -> Environment:
+    return _environment(state, path, query, None).model_copy(update={"name": path["environment"], **_given(body)})
+
+
+def _given(body: Any) -> dict[str, Any]:
+    return body.model_dump(exclude_unset=True) if body else {}
 
 
 def _upload(state: StubState, path: Path, query: Any, body: Any) -> Upload:
@@ -230,6 +238,12 @@ ANSWERS: Final[dict[str, Answer]] = {
         items=[_environment(state, path, query, body)]
     ),
     "environments.create": _environment,
+    "environments.update": _changed_environment,
+    "environments.wake": _changed_environment,
+    "environments.createShareLink": lambda state, path, query, body: ShareLinks(
+        urls=[f"https://{path['environment']}.example.com/_towline/share/secret"]
+    ),
+    "environments.deleteShareLink": _nothing,
     "environments.delete": _nothing,
     "variables.list": _list_variables,
     "variables.set": _set_variables,

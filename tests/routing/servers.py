@@ -147,6 +147,7 @@ def _options(folder: Path, *, https_port: int, api_port: int, acme_directory_url
         log_file=folder / "traefik.log",
         acme_storage=folder / "acme.json",
         acme_email="ops@example.com" if acme_directory_url else "",
+        door_key="a-door-key-of-tests",
     )
 
 

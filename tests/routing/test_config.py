@@ -6,12 +6,14 @@ from typing import Any, cast
 import pytest
 
 from towline.errors import InvalidInput
-from towline.routing.traefik.config import Config, get_servers, render, traefik_config
+from towline.routing.traefik.config import get_servers, render, traefik_config
+from towline.routing.traefik.doors import Config
 from towline.routing.traefik.options import PlatformRoutes
 from towline.routing.traefik.platform import platform_routes_config
 from towline.values import Middlewares, Route
 
 SHOP = Route(key="shop", host="shop.example.com", servers=("http://10.117.0.2:8000",), certificate="none")
+DOORS = "http://127.0.0.1:7000"
 
 
 def http(config: Config) -> dict[str, Any]:
@@ -100,11 +102,48 @@ def test_middlewares_are_met_from_the_outside_in() -> None:
 
 
 def test_a_route_without_servers_shows_the_page_of_the_platform() -> None:
-    found = http(traefik_config("env_1", [replace(SHOP, servers=())], pages_url="http://127.0.0.1:7000"))
+    found = http(traefik_config("env_1", [replace(SHOP, servers=())], doors_url="http://127.0.0.1:7000"))
     assert found["services"]["shop"]["loadBalancer"]["servers"] == []
-    assert found["services"]["env_1_pages"] == {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:7000"}]}}
+    assert found["services"]["env_1_doors"] == {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:7000"}]}}
     assert found["routers"]["shop"]["middlewares"] == ["env_1_down"]
     assert found["middlewares"]["env_1_down"]["errors"]["query"] == "/_towline/pages/503"
+
+
+def test_a_route_whose_app_was_stopped_shows_another_page() -> None:
+    route = replace(SHOP, servers=(), absence="maintenance")
+    found = http(traefik_config("env_1", [route], doors_url=DOORS))
+    assert found["routers"]["shop"]["middlewares"] == ["env_1_maintenance"]
+    assert found["middlewares"]["env_1_maintenance"]["errors"]["query"] == "/_towline/pages/maintenance"
+
+
+def test_a_route_whose_app_sleeps_leads_to_the_waker_with_the_door_key() -> None:
+    asleep = replace(SHOP, servers=(), absence="waking")
+    found = http(traefik_config("env_1", [asleep], doors_url=DOORS, door_key="key"))
+    router = found["routers"]["shop"]
+    assert (router["service"], router["middlewares"]) == ("env_1_doors", ["shop_place", "env_1_key", "env_1_retry"])
+    assert found["middlewares"]["shop_place"] == {"addPrefix": {"prefix": "/_towline/waking/shop"}}
+    assert found["middlewares"]["env_1_key"] == {"headers": {"customRequestHeaders": {"X-Towline-Door-Key": "key"}}}
+    without_key = http(traefik_config("env_1", [asleep], doors_url=DOORS))
+    assert without_key["routers"]["shop"]["middlewares"] == ["env_1_down"]
+    awake = http(traefik_config("env_1", [replace(asleep, servers=SHOP.servers)], doors_url=DOORS, door_key="key"))
+    assert awake["routers"]["shop"]["service"] == "shop"
+
+
+def test_the_gate_stands_before_everything_and_gives_the_app_no_other_cookies_than_it_answers() -> None:
+    guarded = replace(SHOP, is_guarded=True, path_prefix="/api", middlewares=Middlewares(strip_prefix=True))
+    found = http(traefik_config("env_1", [guarded], doors_url=DOORS))
+    assert found["routers"]["shop"]["middlewares"] == ["env_1_gate", "shop_strip", "env_1_retry"]
+    gate = found["middlewares"]["env_1_gate"]["forwardAuth"]
+    assert gate["address"] == f"{DOORS}/_towline/gates/env_1"
+    assert gate["authResponseHeaders"] == ["Cookie"]
+    with pytest.raises(InvalidInput, match="guard"):
+        traefik_config("env_1", [guarded])
+
+
+def test_a_wildcard_is_asked_for_by_its_own_resolver_and_name() -> None:
+    found = http(traefik_config("env_1", [replace(SHOP, certificate="wildcard")]))
+    wanted = {"certResolver": "wildcard", "domains": [{"main": "*.example.com"}]}
+    assert found["routers"]["shop_tls"]["tls"] == wanted
 
 
 def test_the_order_of_routes_does_not_change_the_file() -> None:
@@ -131,7 +170,7 @@ def test_no_file_ever_opens_a_template() -> None:
 
 def test_the_servers_of_a_file_can_be_read_back() -> None:
     routes = [SHOP, replace(SHOP, key="down", host="down.example.com", servers=())]
-    content = render(traefik_config("env_1", routes, pages_url="http://127.0.0.1:7000"))
+    content = render(traefik_config("env_1", routes, doors_url="http://127.0.0.1:7000"))
     assert get_servers(content) == {"http://10.117.0.2:8000"}
     assert get_servers(b"{}") == frozenset()
 

@@ -74,3 +74,21 @@ def test_the_command_is_the_binary_of_the_wheel() -> None:
     binary = find_traefik_binary()
     assert os.access(binary, os.X_OK)
     assert traefik_command(binary, Path("/d/traefik.yml")) == [str(binary), "--configFile=/d/traefik.yml"]
+
+
+def test_a_dns_provider_brings_a_resolver_for_wildcards() -> None:
+    config = traefik_static_config(
+        folder=Path("/d"),
+        routes_dir=Path("/d/routes"),
+        http_address=":80",
+        https_address=":443",
+        api_address="127.0.0.1:1",
+        acme_email="ops@example.com",
+        acme_directory_url="https://ca.example.com/dir",
+        acme_dns_provider="cloudflare",
+    )
+    acme = {"email": "ops@example.com", "storage": "/d/acme.json", "caServer": "https://ca.example.com/dir"}
+    assert config["certificatesResolvers"] == {
+        "letsencrypt": {"acme": {**acme, "keyType": "EC256", "httpChallenge": {"entryPoint": "web"}}},
+        "wildcard": {"acme": {**acme, "keyType": "EC256", "dnsChallenge": {"provider": "cloudflare"}}},
+    }

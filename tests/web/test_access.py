@@ -65,7 +65,7 @@ async def test_no_door_is_unknown_here() -> None:
             assert isinstance(route, Route), f"{route} has to be tried as everyone"
             others |= {f"{method} {route.path}" for method in (route.methods or ()) if method != "HEAD"}
     assert mounted == {name.partition(" ")[0] for name in TRIES}
-    assert sockets == {"events"}
+    assert sockets == {"events", "waking-socket"}
     dashboard = {f"GET {path}" for path in DASHBOARD_PAGES} | {f"POST {path}" for path in DASHBOARD_FORMS}
     assert others == PAGES.keys() | dashboard  # each of those is tried as everyone in tests/web/dashboard
 
@@ -131,7 +131,8 @@ async def _visit(crowd: Crowd, name: str, person: Person) -> int:
     """The status of a page, for a browser with the person's session."""
     method, _, path = name.partition(" ")
     values = crowd.values_for(person) | {"status": "503", "token": "t" * 43, "environment": "staging", "hook": "none"}
-    values |= {"name": "none", "source": "github"}
+    values |= {"name": "none", "source": "github", "key": "rou-none"}
+    path = path.replace("{path:path}", "page")
     headers = {"Cookie": f"{SESSION_COOKIE}={person.token}", "Origin": "http://towline.test", "Accept": "text/html"}
     answer = await crowd.door.http.request(method, path.format(**values), headers=headers)
     crowd.door.http.cookies.clear()

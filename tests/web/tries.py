@@ -51,6 +51,7 @@ VIEWS: Final = Answers(401, 404, OK, OK, OK, OK, 404, OK, OK, 404, 403, "view_pr
 READS_LOGS: Final = Answers(401, 404, OK, OK, OK, OK, 404, OK, OK, 404, 403, "view_logs")
 LEAVES: Final = Answers(401, 404, OK, OK, OK, OK, 404, 404, OK, 404, 403)
 DEPLOYS: Final = Answers(401, 404, 403, OK, OK, OK, 404, OK, OK, 404, 403, "deploy")
+PREVIEWS: Final = replace(DEPLOYS, scope="create_previews")
 MANAGES: Final = Answers(401, 404, 403, 403, OK, OK, 404, OK, OK, 404, 403, "manage_services")
 RESTORES: Final = replace(MANAGES, scope="")
 """What manages services and deploys them: no key of one scope may."""
@@ -148,6 +149,10 @@ TRIES: Final[dict[str, Try]] = {
     "device.deny": Try(NO_SUCH_OF_MINE, "POST", "/device/deny", {"user_code": "WDJB-MJHT"}),
     "environments.list": Try(VIEWS, "GET", f"{_P}/environments"),
     "environments.create": Try(MANAGES, "POST", f"{_P}/environments", {"name": "new-{number}"}),
+    "environments.update": Try(MANAGES, "PATCH", f"{_P}/environments/production", {"sleeps_after": 600}),
+    "environments.wake": Try(DEPLOYS, "POST", f"{_P}/environments/production/wake"),
+    "environments.createShareLink": Try(PREVIEWS, "POST", f"{_P}/environments/production/share-link"),
+    "environments.deleteShareLink": Try(PREVIEWS, "DELETE", f"{_P}/environments/production/share-link"),
     "environments.delete": Try(MANAGES, "DELETE", f"{_P}/environments/staging"),
     "variables.list": Try(DEPLOYS, "GET", f"{_P}/variables"),
     "variables.set": Try(MANAGES, "PATCH", f"{_P}/variables", {"variables": [{"name": "A", "value": "1"}]}),
@@ -351,6 +356,14 @@ PAGES: Final[dict[str, Visit]] = {
     "GET /api/v1/openapi.json": _SHOWN,
     "GET /": _SHOWN,
     "GET /_towline/pages/{status}": Visit(503, 503, 503, 503, 503, 503, 503, 503),
+    "GET /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "POST /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "PUT /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "PATCH /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "DELETE /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "OPTIONS /_towline/waking/{key}/{path:path}": _NO_SUCH,
+    "GET /_towline/gates/{environment}": _NO_SUCH,
+    "GET /gates/{environment}": Visit(303, 404, 404, 404, 404, 404, 404, 404),
     "GET /_towline/account.js": _SHOWN,
     "GET /_towline/assets/{name}": _NO_SUCH,
     "GET /setup/{token}": _NO_SUCH,

@@ -23,6 +23,8 @@ from towline.actions.restores.errands import Errands
 from towline.actions.routes import doubt_all_routes, publish_again
 from towline.actions.run_logs import RunLogs
 from towline.actions.runs.due import ask_due_runs
+from towline.actions.sleeping.activity import Activity
+from towline.actions.sleeping.waking import wake_sleepers
 from towline.errors import TowlineError, Unavailable
 from towline.infra.database import check_connection
 from towline.values import InstanceEvent
@@ -88,6 +90,8 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: clean_up(platform), first=_CLEAN_UP_EVERY), name="clean up")
         roles.create_task(_every(_CLEAN_UP_EVERY, lambda: forget_correspondence(platform)), name="forget mail")
         roles.create_task(_every(_DUE_EVERY, lambda: ask_due_runs(platform)), name="due runs")
+        roles.create_task(_every(settings.sweep_interval, Activity(platform).look), name="activity")
+        roles.create_task(wake_sleepers(platform), name="wake")
         roles.create_task(correspond(platform), name="mail")
         roles.create_task(_answer_hooks(platform, lambda: work_through(platform)), name="hooks")
         if (read := read_file) is not None:

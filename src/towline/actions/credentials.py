@@ -100,6 +100,13 @@ async def list_still_valid(platform: Platform, callers: Collection[Caller]) -> f
     return frozenset(caller for caller in callers if rights.get(caller.key_id or caller.session_id) == _rights(caller))
 
 
+async def find_session_caller(platform: Platform, session_id: str) -> Caller | None:
+    """Whose session it is, as long as that has not ended; for what was given to a session and ends with it."""
+    times = {"now": utc_now(), "idle_since": utc_now() - platform.settings.session_idle}
+    rows = await _VALID_SESSIONS.fetch(platform.database, ids=[session_id], **times)
+    return _caller(rows[0]) if rows else None
+
+
 def announce_ending(platform: Platform, work: Work) -> None:
     """Once this work is committed, let every process look at once whose connections must end."""
 

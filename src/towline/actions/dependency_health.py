@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from towline.actions.graph.order import needs_of
+from towline.actions.sleep import LIVE
 from towline.actions.verdicts import Verdict
 from towline.infra.database import Work
 from towline.models.groups import ServiceDependency
@@ -75,7 +76,7 @@ async def _list_stopped(work: Work, names: Mapping[str, str]) -> frozenset[tuple
             Workload.service_id.in_(list(names)),
             Workload.release_id.is_not(None),
             Service.type != ServiceType.CRON,
-            (Workload.wanted != "running") | (Workload.replicas == 0),
+            Workload.wanted.not_in(LIVE) | (Workload.replicas == 0),
         )
     )
     return frozenset((row[0], row[1]) for row in await work.session.execute(query))

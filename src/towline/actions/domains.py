@@ -19,12 +19,13 @@ from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Workload
 from towline.names import new_id
-from towline.values import ServiceType
+from towline.values import EnvironmentKind, ServiceType
 
 MOST_ROUTES: Final = 100
 """How many routes a service may have in one environment."""
 
 _PROBLEM_SECONDS: Final = 3.0
+_ASKED_FOR: Final = frozenset({"acme", "wildcard"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ async def add_route(
         path_prefix=wanted.path_prefix,
         kind="custom",
         certificate=certificate,
-        redirect_to_https=wanted.redirect_to_https and certificate == "acme",
+        redirect_to_https=wanted.redirect_to_https and certificate in _ASKED_FOR,
         middlewares={"strip_prefix": True} if wanted.strip_prefix and wanted.path_prefix != "/" else {},
     )
     work.session.add(route)
@@ -96,13 +97,15 @@ async def list_routes(session: AsyncSession, service: Service, environment: Envi
     return (await session.scalars(query)).all()
 
 
-async def list_certificate_problems(platform: Platform, routes: Sequence[Route]) -> list[str]:
+async def list_certificate_problems(platform: Platform, routes: Sequence[Route], environment: Environment) -> list[str]:
     """Why each route has no certificate, in one sentence; empty where it has one or none is wanted."""
-    return list(await asyncio.gather(*(_find_problem(platform, route) for route in routes)))
+    return list(await asyncio.gather(*(_find_problem(platform, route, environment) for route in routes)))
 
 
-async def _find_problem(platform: Platform, route: Route) -> str:
-    if route.certificate != "acme":
+async def _find_problem(platform: Platform, route: Route, environment: Environment) -> str:
+    if environment.kind == EnvironmentKind.PREVIEW and route.certificate == "default":
+        return _find_quota_problem(platform, route)
+    if route.certificate not in _ASKED_FOR:
         return ""
     try:
         async with asyncio.timeout(_PROBLEM_SECONDS):
@@ -111,6 +114,16 @@ async def _find_problem(platform: Platform, route: Route) -> str:
         return "The router did not say in time whether there is a certificate."
     except TowlineError as error:
         return error.message
+
+
+def _find_quota_problem(platform: Platform, route: Route) -> str:
+    if certificate_for(platform, route.host) != "acme":
+        return ""
+    most = platform.settings.preview_certificates_per_week
+    return (
+        f"Previews have had the {most} certificates of this week, so {route.host} is served over HTTP until the next "
+        "deployment of it after that; a wildcard certificate has no such limit."
+    )
 
 
 def _check_host(platform: Platform, host: str) -> None:

@@ -1,6 +1,7 @@
 """Environments: production is always there; the network of one is made when it is first needed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -40,7 +41,15 @@ async def get_environment(work: Work, project_id: str, name: str) -> Environment
 
 async def add_environment(work: Work, project_id: str, name: str, *, kind: EnvironmentKind) -> Environment:
     """Make an environment unless it is there; two at once make one."""
-    values = {"id": new_id("env"), "project_id": project_id, "name": name, "kind": kind.value, "created_at": utc_now()}
+    values: dict[str, Any] = {
+        "id": new_id("env"),
+        "project_id": project_id,
+        "name": name,
+        "kind": kind.value,
+        "sleep": "awake",
+        "protection": "none",
+        "created_at": utc_now(),
+    }
     await work.session.execute(insert(Environment).values(values).on_conflict_do_nothing())
     query = select(Environment).where(Environment.project_id == project_id, Environment.name == name)
     return (await work.session.scalars(query)).one()

@@ -9,13 +9,15 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, and_, delete, select, text
 
 from towline.actions.platform import Platform
+from towline.actions.preview_certificates import take_certificate
+from towline.actions.sleep import LIVE, Sleep
 from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
 from towline.models.groups import Candidate
 from towline.models.projects import Environment, Project
 from towline.models.services import Instance, Route, Service, Workload
 from towline.names import generated_label, has_authority, new_id
-from towline.values import EnvironmentKind, Middlewares, ServiceType
+from towline.values import Absence, EnvironmentKind, Middlewares, ServiceType
 from towline.values import Route as RouteValue
 
 _CONFIRM = timedelta(seconds=10)
@@ -62,15 +64,19 @@ async def list_wanted_routes(platform: Platform, work: Work, environment_id: str
         return []
     servers = await _list_servers(work, environment_id)
     query = (
-        select(Route, Workload.service_id, Service.name)
+        select(Route, Workload.wanted)
         .join(Workload, Workload.id == Route.workload_id)
-        .join(Service, Service.id == Workload.service_id)
         .where(Workload.environment_id == environment_id)
         .order_by(Route.id)
     )
     routes = [
-        to_route_value(route, servers=servers.get(route.workload_id, ()))
-        for route, _, _ in await work.session.execute(query)
+        to_route_value(
+            route,
+            servers=servers.get(route.workload_id, ()),
+            absence=_absence(environment, wanted),
+            is_guarded=environment.protection != "none",
+        )
+        for route, wanted in await work.session.execute(query)
     ]
     internal = await _list_internal_routes(platform, work, environment, servers)
     return routes + internal + await _list_candidate_routes(platform, work, environment)
@@ -83,10 +89,12 @@ async def ensure_generated_route(
     if service.type != ServiceType.WEB:
         return
     query = select(Route).where(Route.workload_id == workload.id, Route.kind == "generated")
-    if (await work.session.scalars(query)).first() is not None:
+    if (route := (await work.session.scalars(query)).first()) is not None:
+        if route.certificate == "default" and environment.kind == EnvironmentKind.PREVIEW:
+            route.certificate = await _certificate_in(platform, work, environment, route.host)
         return
     host = await _free_host(platform, work, project=project, service=service, environment=environment)
-    certificate = certificate_for(platform, host)
+    certificate = await _certificate_in(platform, work, environment, host)
     work.session.add(
         Route(id=new_id("rou"), workload_id=workload.id, host=host, kind="generated", certificate=certificate)
     )
@@ -113,9 +121,20 @@ async def rename_generated_routes(platform: Platform, work: Work, condition: Col
     return {workload.environment_id for _, _, _, workload in found}
 
 
+async def _certificate_in(platform: Platform, work: Work, environment: Environment, host: str) -> str:
+    """What `certificate_for` says; one of its own for a host of a preview only as far as the week's number goes."""
+    certificate = certificate_for(platform, host)
+    if certificate != "acme" or environment.kind != EnvironmentKind.PREVIEW:
+        return certificate
+    most = platform.settings.preview_certificates_per_week
+    return "acme" if await take_certificate(work, host, most=most) else "default"
+
+
 def certificate_for(platform: Platform, host: str) -> str:
     """Where a host's certificate comes from when nobody gave one."""
     settings = platform.settings
+    if host.partition(".")[2] in settings.wildcards:
+        return "wildcard"
     is_asked_for = has_authority(host, email=settings.acme_email, directory_url=settings.acme_directory_url)
     return "acme" if is_asked_for else "default"
 
@@ -123,7 +142,9 @@ def certificate_for(platform: Platform, host: str) -> str:
 def route_url(platform: Platform, *, host: str, path_prefix: str = "/", certificate: str = "default") -> str:
     """The address a person opens; plain HTTP where only a self-signed certificate could be offered."""
     settings = platform.settings
-    scheme, port = ("https", settings.https_port) if certificate in {"acme", "own"} else ("http", settings.http_port)
+    scheme, port = (
+        ("https", settings.https_port) if certificate in {"acme", "wildcard", "own"} else ("http", settings.http_port)
+    )
     suffix = "" if port in {80, 443} else f":{port}"
     return f"{scheme}://{host}{suffix}{'' if path_prefix == '/' else path_prefix}"
 
@@ -133,7 +154,9 @@ def route_key(row_id: str) -> str:
     return row_id.replace("_", "-")
 
 
-def to_route_value(route: Route, *, servers: Sequence[str]) -> RouteValue:
+def to_route_value(
+    route: Route, *, servers: Sequence[str], absence: Absence = "down", is_guarded: bool = False
+) -> RouteValue:
     """A row as routers take it."""
     return RouteValue(
         key=route_key(route.id),
@@ -143,6 +166,8 @@ def to_route_value(route: Route, *, servers: Sequence[str]) -> RouteValue:
         certificate=route.certificate,  # pyright: ignore[reportArgumentType] - only these values are ever stored
         redirect_to_https=route.redirect_to_https,
         middlewares=_middlewares(route.middlewares),
+        absence=absence,
+        is_guarded=is_guarded,
     )
 
 
@@ -223,6 +248,13 @@ async def _list_candidate_routes(platform: Platform, work: Work, environment: En
         )
         for (workload_id, name), found in servers.items()
     ]
+
+
+def _absence(environment: Environment, wanted: str) -> Absence:
+    """Why a workload has no servers, where it has none: somebody stopped it, or it sleeps and will be started."""
+    if wanted not in LIVE:
+        return "maintenance"
+    return "down" if environment.sleep == Sleep.AWAKE else "waking"
 
 
 def _middlewares(stored: dict[str, Any]) -> Middlewares:

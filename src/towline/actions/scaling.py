@@ -6,6 +6,7 @@ from towline.actions.deployments.requests import DeploymentRequest, request_depl
 from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.runs.requests import cancel_open_runs
+from towline.actions.sleep import ask_for
 from towline.actions.workloads import lock_workload
 from towline.errors import Conflict
 from towline.infra.database import Work
@@ -55,6 +56,7 @@ async def start_workload(
         update(Workload).where(Workload.id == workload.id).values(restarts=0, next_restart_at=None)
     )
     workload.wanted = "running"
+    await ask_for(platform, work, environment.id)
     _changed(platform, work, workload, "service.started")
     return workload
 

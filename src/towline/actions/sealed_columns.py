@@ -19,6 +19,7 @@ from towline.actions.idempotency import Claim
 from towline.actions.identities.administration import client_secret_context
 from towline.actions.mail import mail_context
 from towline.actions.notifications.channels import address_context, secret_context
+from towline.actions.protection.passes import share_secret_context
 from towline.actions.registries import registry_context
 from towline.actions.second_factors.totp import totp_context
 from towline.actions.variables import variable_context
@@ -34,6 +35,7 @@ from towline.models.identities import IdentityProvider
 from towline.models.key_checks import KeyCheck
 from towline.models.members import Mail
 from towline.models.notifications import NotificationChannel
+from towline.models.projects import Environment
 from towline.models.second_factors import TotpSecret
 from towline.models.services import Service, Variable
 from towline.models.variable_changes import VariableChange
@@ -116,6 +118,7 @@ SEALED: Final = (
     SealedColumn(TotpSecret.secret, totp_context),
     SealedColumn(Mail.text, mail_context),
     SealedColumn(WebhookSecret.value, webhook_secret_context),
+    SealedColumn(Environment.share_secret, share_secret_context),
     SealedColumn(Hook.secret, hook_secret_context),
     SealedColumn(Hook.old_secret, hook_secret_context),
     SealedColumn(NotificationChannel.address, address_context),

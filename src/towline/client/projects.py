@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from towline.client.connection import Call, Connection
 from towline.contract.base import PageQuery
-from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList
+from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList, EnvironmentUpdate, ShareLinks
 from towline.contract.projects import (
     Project,
     ProjectCreate,
@@ -69,6 +69,26 @@ class Environments:
         """Create an environment."""
         return self._connection.send(Call("environments.create", {"project": project}, body=environment), Environment)
 
+    def update(self, project: str, environment: str, change: EnvironmentUpdate) -> Environment:
+        """Say when an environment falls asleep, and who may visit it."""
+        return self._connection.send(Call("environments.update", _path(project, environment), body=change), Environment)
+
+    def wake(self, project: str, environment: str) -> Environment:
+        """Wake an environment that sleeps."""
+        return self._connection.send(Call("environments.wake", _path(project, environment)), Environment)
+
+    def create_share_link(self, project: str, environment: str) -> ShareLinks:
+        """New share links, in place of earlier ones; Conflict unless it is protected by a link."""
+        return self._connection.send(Call("environments.createShareLink", _path(project, environment)), ShareLinks)
+
+    def delete_share_link(self, project: str, environment: str) -> None:
+        """Make the share links worthless."""
+        self._connection.run(Call("environments.deleteShareLink", _path(project, environment)))
+
     def delete(self, project: str, environment: str) -> None:
         """Delete an environment and all that runs in it."""
-        self._connection.run(Call("environments.delete", {"project": project, "environment": environment}))
+        self._connection.run(Call("environments.delete", _path(project, environment)))
+
+
+def _path(project: str, environment: str) -> dict[str, str]:
+    return {"project": project, "environment": environment}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from towline.models.base import Identified, Row, utc_now
@@ -35,14 +35,30 @@ class ProjectCollaborator(Row):
 
 
 class Environment(Identified, Row):
-    """Where services of a project run. `network` and `subnet` are set once the network was made."""
+    """Where services of a project run. `network` and `subnet` are set once the network was made.
+
+    With `sleeps_after` (seconds) it falls asleep when nobody has asked for it for so long; `last_asked_at` is when
+    somebody did, as far as that is watched. `protection` says who may visit its routes, those who know the sealed
+    `share_secret` among them.
+    """
 
     __tablename__ = "environments"
-    __table_args__ = (UniqueConstraint("project_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        Index("ix_environments_not_awake", "id", postgresql_where=text("sleep <> 'awake'")),
+        CheckConstraint("sleep IN ('awake', 'asleep', 'waking')", name="sleep"),
+        CheckConstraint("protection IN ('none', 'sign_in', 'link')", name="protection"),
+    )
 
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     name: Mapped[str]
     kind: Mapped[str]
     network: Mapped[str] = mapped_column(default="")
     subnet: Mapped[str] = mapped_column(default="")
+    sleeps_after: Mapped[int | None]
+    sleep: Mapped[str] = mapped_column(default="awake")
+    sleep_changed_at: Mapped[datetime | None]
+    last_asked_at: Mapped[datetime | None]
+    protection: Mapped[str] = mapped_column(default="none")
+    share_secret: Mapped[bytes | None]
     deleted_at: Mapped[datetime | None]

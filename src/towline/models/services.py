@@ -34,7 +34,8 @@ class Service(Identified, Row):
 class Workload(Identified, Row):
     """A service in one environment: what is wanted there, and how it is.
 
-    `release_id` is the release that serves (or is being switched to); `wanted` is running or stopped.
+    `release_id` is the release that serves (or is being switched to); `wanted` is running, stopped, or
+    sleeping: stopped until somebody asks for the environment.
     A cron service wants no replicas; `next_run_at` is when the conductor asks for its next run, by the schedule of
     `next_run_release_id`; null until it has looked.
     """

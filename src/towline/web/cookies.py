@@ -21,13 +21,13 @@ def read_session_cookie(connection: HTTPConnection) -> str:
 
 def read_cookie(connection: HTTPConnection, name: str) -> str:
     """The value of one of Towline's cookies; empty without one."""
-    return connection.cookies.get(_full_name(connection, name), "")
+    return connection.cookies.get(full_name(connection, name), "")
 
 
 def set_cookie(connection: HTTPConnection, response: Response, name: str, value: str, *, valid_for: timedelta) -> None:
     """Let the browser keep a value that no script and no other host can read."""
     response.set_cookie(
-        _full_name(connection, name),
+        full_name(connection, name),
         value,
         max_age=int(valid_for.total_seconds()),
         path="/",
@@ -40,9 +40,10 @@ def set_cookie(connection: HTTPConnection, response: Response, name: str, value:
 def delete_cookie(connection: HTTPConnection, response: Response, name: str) -> None:
     """Let the browser forget a value."""
     response.delete_cookie(
-        _full_name(connection, name), path="/", secure=is_secure(connection), httponly=True, samesite="lax"
+        full_name(connection, name), path="/", secure=is_secure(connection), httponly=True, samesite="lax"
     )
 
 
-def _full_name(connection: HTTPConnection, name: str) -> str:
+def full_name(connection: HTTPConnection, name: str) -> str:
+    """The name that a cookie has in requests and answers of this connection."""
     return _HOST_PREFIX + name if is_secure(connection) else name

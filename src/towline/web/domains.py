@@ -20,7 +20,7 @@ async def list_(call: Call, query: EnvironmentQuery) -> RouteList:
     """Hosts and paths of a service in one environment."""
     environment = await get_environment(call.work, call.project.id, query.environment)
     rows = await list_routes(call.session, call.service, environment)
-    problems = await list_certificate_problems(call.platform, rows)
+    problems = await list_certificate_problems(call.platform, rows, environment)
     shown = [
         _shown(call.platform, row, environment=environment.name, problem=problem)
         for row, problem in zip(rows, problems, strict=True)
@@ -78,7 +78,7 @@ def _shown(platform: Platform, row: RouteRow, *, environment: str, problem: str 
 def _certificate_state(row: RouteRow, problem: str | None) -> CertificateState:
     if row.certificate == "own":
         return "valid"
-    if row.certificate != "acme":
+    if row.certificate not in {"acme", "wildcard"}:
         return "none"
     if problem is None:
         return "pending"

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from html import escape
 from typing import Final
@@ -20,6 +21,7 @@ from towline.web.problems import problem_response
 
 router = OperationRouter()
 _RETRY_SECONDS: Final = 5
+_WAKING_SECONDS: Final = 2
 _STYLE: Final = (
     ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}"
     "body{margin:0;min-height:100vh;display:grid;place-items:center}"
@@ -31,14 +33,30 @@ _STYLE_SHEET: Final = "/_towline/assets/towline.css"
 
 async def get_error_page(request: Request) -> Response:
     """What Traefik shows instead of its own answer, as HTML or, for programs, as a problem."""
-    error = _error(request.path_params["status"])
-    if not _wants_html(request):
-        return problem_response(error, headers=_headers(error))
-    title = escape(_TITLES[error.status])
-    body = f"<h1>{title}</h1><p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
-    html = f"{_head(title)}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
-    headers = {**_headers(error), "Content-Security-Policy": _policy_elsewhere(), "X-Frame-Options": "DENY"}
-    return Response(html, error.status, media_type="text/html", headers=headers)
+    name = request.path_params["status"]
+    title, error = _PAGES.get(name, _PAGES["404"])
+    return page_elsewhere(request, error, title=title, headers=_headers(error))
+
+
+def page_elsewhere(
+    request: Request,
+    error: TowlineError,
+    *,
+    title: str,
+    headers: Mapping[str, str],
+    link: str = "",
+    link_text: str = "",
+) -> Response:
+    """What is wrong, shown at the address of an app: as HTML or, for programs, as a problem."""
+    own = {"Cache-Control": "no-store", **headers}
+    if not wants_html(request):
+        return problem_response(error, headers=own)
+    body = f"<h1>{escape(title)}</h1><p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
+    if link:
+        body += f'<p><a href="{escape(link)}">{escape(link_text)}</a></p>'
+    html = f"{_head(escape(title))}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
+    own |= {"Content-Security-Policy": _policy_elsewhere(), "X-Frame-Options": "DENY"}
+    return Response(html, error.status, media_type="text/html", headers=own)
 
 
 async def get_front_page(request: Request) -> Response:
@@ -80,27 +98,51 @@ def page(
     return Response(html, status, media_type="text/html", headers=own)
 
 
-_TITLES: Final = {404: "Nothing is here", 503: "This app is not running"}
-
-
-def _error(status: str) -> TowlineError:
-    if status == "503":
-        return Unavailable(
+_PAGES: Final[Mapping[str, tuple[str, TowlineError]]] = {
+    "404": (
+        "Nothing is here",
+        NotFound(
+            "No app answers at this address.",
+            hint="Check the address; if it is yours, add it as a domain of a service and deploy that.",
+        ),
+    ),
+    "503": (
+        "This app is not running",
+        Unavailable(
             "The app at this address has no running instance at the moment.",
             hint="Try again in a moment; if you run it, look at its status and its log.",
-        )
-    return NotFound(
-        "No app answers at this address.",
-        hint="Check the address; if it is yours, add it as a domain of a service and deploy that.",
-    )
+        ),
+    ),
+    "maintenance": (
+        "Down for maintenance",
+        Unavailable(
+            "The app at this address was stopped by those who run it.",
+            hint="Try again later; if you run it, start it again.",
+        ),
+    ),
+    "waking": (
+        "This app is waking up",
+        Unavailable(
+            "The app at this address sleeps while nobody asks for it, and is being started for you.",
+            hint="This page loads again by itself until the app answers.",
+        ),
+    ),
+}
+
+
+def waking_page(request: Request) -> Response:
+    """Says that an app is being started; a browser asks again by itself, without any script."""
+    title, error = _PAGES["waking"]
+    seconds = str(_WAKING_SECONDS)
+    return page_elsewhere(request, error, title=title, headers={"Refresh": seconds, "Retry-After": seconds})
 
 
 def _headers(error: TowlineError) -> dict[str, str]:
-    retry = {"Retry-After": str(_RETRY_SECONDS)} if error.status == 503 else {}
-    return {"Cache-Control": "no-store", **retry}
+    return {"Retry-After": str(_RETRY_SECONDS)} if error.status == 503 else {}
 
 
-def _wants_html(request: Request) -> bool:
+def wants_html(request: Request) -> bool:
+    """Whether a page is shown rather than a problem in JSON."""
     accept = request.headers.get("accept", "")
     return "html" in accept or "json" not in accept
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.platform import Platform
+from towline.actions.sleep import LIVE
 from towline.actions.variables import EffectiveVariable, FrozenVariable, open_frozen
 from towline.errors import InvalidInput, NotFound
 from towline.infra.database import Work
@@ -94,7 +95,7 @@ async def list_stale_workloads(
         .join(Service, Service.id == Workload.service_id)
         .join(Environment, Environment.id == Workload.environment_id)
         .join(Release, Release.id == Workload.release_id)
-        .where(Workload.project_id == project.id, Workload.wanted == "running")
+        .where(Workload.project_id == project.id, Workload.wanted.in_(LIVE))
         .where(Service.deleted_at.is_(None), Environment.deleted_at.is_(None))
         .order_by(Service.name, Environment.name)
         .limit(MOST_WORKLOADS)

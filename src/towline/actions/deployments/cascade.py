@@ -9,6 +9,7 @@ from towline.actions.deployments.needs import wait_for
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment
 from towline.actions.graph.order import limited_to, needs_of, reversed_graph, to_order
 from towline.actions.platform import Platform
+from towline.actions.sleep import LIVE
 from towline.infra.database import Work
 from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
@@ -62,7 +63,7 @@ async def _list_live(
         select(Service, Release)
         .join(Workload, Workload.service_id == Service.id)
         .join(Release, Release.id == Workload.release_id)
-        .where(Workload.environment_id == environment.id, Workload.wanted == "running")
+        .where(Workload.environment_id == environment.id, Workload.wanted.in_(LIVE))
         .where(Service.id.in_(service_ids), Service.deleted_at.is_(None))
     )
     return {service.id: (service, release) for service, release in await work.session.execute(query)}

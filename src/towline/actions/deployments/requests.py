@@ -10,6 +10,7 @@ from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.waiting import cancel_group_of
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route
+from towline.actions.sleep import ask_for
 from towline.actions.workloads import lock_workload
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
@@ -64,6 +65,7 @@ async def request_deployment(
     number = workload.next_deployment_number
     workload.next_deployment_number = number + 1
     workload.wanted = "running"
+    await ask_for(platform, work, environment.id)
     await _supersede_waiting(platform, work, workload_id=workload.id, by_number=number)
     deployment = _new_deployment(workload, service, request, number=number)
     work.session.add(deployment)

@@ -16,6 +16,7 @@ from towline.actions.deployments.waiting import OPEN, emit_group
 from towline.actions.graph.order import Graph, limited_to, needs_of
 from towline.actions.platform import Platform
 from towline.actions.settings import run_settings
+from towline.actions.sleep import LIVE
 from towline.actions.workloads import wanted_replicas
 from towline.errors import InvalidInput
 from towline.infra.database import Work
@@ -58,7 +59,7 @@ async def request_group(
     superseded. InvalidInput names a service that has nothing to deploy.
     """
     scene = await lock_scene(work, project, environment)
-    chosen = {*wanted} or {one for one, workload in scene.workloads.items() if workload.wanted == "running"}
+    chosen = {*wanted} or {one for one, workload in scene.workloads.items() if workload.wanted in LIVE}
     if not chosen:
         raise InvalidInput(
             f"{project.name} has no service to deploy.", hint="Create a service, or start a stopped one."

@@ -20,6 +20,7 @@ from towline.actions.project_files.state import UPLOAD, DomainState, ProjectStat
 from towline.actions.routes import certificate_for
 from towline.actions.schedules import check_schedule
 from towline.actions.service_sources import check_source
+from towline.actions.sleep import LIVE
 from towline.errors import DependencyCycle, InvalidInput
 from towline.infra.database import Work
 from towline.models.deployments import Release
@@ -140,7 +141,7 @@ async def _list_releases(work: Work, project: Project, environment: str) -> dict
         .join(Release, Release.id == Workload.release_id)
         .join(Environment, Environment.id == Workload.environment_id)
         .where(Service.project_id == project.id, Service.deleted_at.is_(None), Environment.name == environment)
-        .where(Workload.wanted == "running")
+        .where(Workload.wanted.in_(LIVE))
     )
     return {name: (release or "", commit) for name, release, commit in await work.session.execute(query)}
 

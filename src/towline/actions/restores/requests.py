@@ -16,6 +16,7 @@ from towline.actions.configuration.settings import set_variables
 from towline.actions.deploying import Place, Wanted, deploy
 from towline.actions.platform import Platform
 from towline.actions.services import create_service
+from towline.actions.sleep import LIVE
 from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.backups import Backup, Restore
@@ -111,7 +112,7 @@ async def _request_into_volume(
     if await work.session.scalar(restoring.limit(1)) is not None:
         raise Conflict(f"A volume of {subject.service.name} is being restored already.")
     restore = _new_restore(snapshot, subject, caller, kind="volume", volume=volume)
-    restore.was_running = workload.wanted == "running" and workload.release_id is not None
+    restore.was_running = workload.wanted in LIVE and workload.release_id is not None
     if restore.was_running:
         workload.wanted = "stopped"
         work.after_commit(lambda: platform.bell.ring(f"reconcile {workload.id}"))

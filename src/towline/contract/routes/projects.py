@@ -3,8 +3,8 @@
 from typing import Final
 
 from towline.contract.base import PageQuery
-from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList
-from towline.contract.operations import Operation, create, delete, read, update
+from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList, EnvironmentUpdate, ShareLinks
+from towline.contract.operations import Operation, accept, create, delete, read, update
 from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectSummaryList, ProjectUpdate
 from towline.contract.uploads import UPLOAD_MEDIA_TYPE, Upload, UploadCreate
 from towline.contract.variables import VariableDeleteQuery, VariableList, VariableQuery, VariablesSet
@@ -54,6 +54,35 @@ PROJECT_OPERATIONS: Final = (
         takes=EnvironmentCreate,
         gives=Environment,
         summary="Create an environment",
+    ),
+    update(
+        "environments.update",
+        f"{_PROJECT}/environments/{{environment}}",
+        needs="manage_services",
+        takes=EnvironmentUpdate,
+        gives=Environment,
+        summary="Say when an environment falls asleep, and who may visit it",
+    ),
+    accept(
+        "environments.wake",
+        f"{_PROJECT}/environments/{{environment}}/wake",
+        gives=Environment,
+        summary="Wake an environment that sleeps",
+    ),
+    Operation(
+        "environments.createShareLink",
+        "POST",
+        f"{_PROJECT}/environments/{{environment}}/share-link",
+        "Make a new share link of an environment, in place of earlier ones",
+        "create_previews",
+        response=ShareLinks,
+        status=201,
+    ),
+    delete(
+        "environments.deleteShareLink",
+        f"{_PROJECT}/environments/{{environment}}/share-link",
+        needs="create_previews",
+        summary="Make the share links of an environment worthless",
     ),
     delete(
         "environments.delete",

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import orjson
 
+from towline.names import wildcard_of
 from towline.routing.checks import check_owner, check_routes
+from towline.routing.traefik.doors import Config, Doors
 from towline.values import Middlewares, Route
-
-Config = dict[str, object]
 
 CERTIFICATE_RESOLVER = "letsencrypt"
 """Name of the ACME resolver in the static configuration."""
+
+WILDCARD_RESOLVER = "wildcard"
+"""Name of the one that asks for wildcards, by a DNS provider."""
 
 REVISION_HEADER = "X-Towline-Revision"
 _ROUTE_PRIORITY = 1000
@@ -28,30 +31,32 @@ _TRANSPORT: Config = {
 }
 
 
-def traefik_config(owner: str, routes: Sequence[Route], *, https_port: int = 443, pages_url: str = "") -> Config:
+def traefik_config(
+    owner: str, routes: Sequence[Route], *, https_port: int = 443, doors_url: str = "", door_key: str = ""
+) -> Config:
     """The dynamic configuration of one owner, ready to be rendered; raises InvalidInput for a route it cannot carry.
 
     Routers and services bear the route's key; what routes share bears the owner's name
     and an underscore, which keys cannot hold, so names and files never clash.
-    `pages_url` is where Towline's own pages are served (`GET /_towline/pages/503`); without it a route that has no
-    servers answers Traefik's bare 503. A request is retried only while no byte of it has reached a server, so a POST
-    is never sent twice (Traefik's retry middleware without `status`).
+    `doors_url` is where Towline's own doors are (see routing.traefik.doors); without it a route that has no servers
+    answers Traefik's bare 503, and a guarded one is refused. A request is retried only while no byte of it has reached
+    a server, so a POST is never sent twice (Traefik's retry middleware without `status`).
     """
     check_owner(owner)
     check_routes(routes)
+    doors = Doors(owner, doors_url, door_key)
     middlewares: Config = {f"{owner}_retry": {"retry": _RETRY}}
     services: Config = {}
     routers: Config = {}
     if any(route.redirect_to_https for route in routes):
         middlewares[f"{owner}_https"] = redirect_to_https(https_port)
-    if pages_url and any(not route.servers for route in routes):
-        middlewares[f"{owner}_down"] = error_page(503, pages=f"{owner}_pages")
-        services[f"{owner}_pages"] = service([pages_url])
+    if doors_url and any(not route.servers for route in routes):
+        services[doors.service] = service([doors_url])
     for route in sorted(routes, key=lambda route: route.key):
-        own = route_middlewares(route)
-        middlewares |= own
-        ending = [f"{owner}_retry"] if route.servers else [f"{owner}_down"] * bool(pages_url)
-        routers |= _routers(route, [*own, *ending], owner=owner)
+        passed = {**doors.before(route), **route_middlewares(route), **doors.after(route)}
+        middlewares |= passed
+        is_retried = bool(route.servers or doors.is_waking(route))
+        routers |= _routers(route, [*passed, *[f"{owner}_retry"] * is_retried], owner=owner, doors=doors)
         services[route.key] = service(route.servers, transport=f"{owner}_transport")
     http = {"routers": routers, "services": services, "serversTransports": {f"{owner}_transport": _TRANSPORT}}
     middlewares[revision_name(owner)] = _revision({**http, "middlewares": middlewares})
@@ -66,18 +71,6 @@ def certificate_config(certificate_pem: str, key_pem: str) -> Config:
 def revision_name(owner: str) -> str:
     """Name of the unused middleware by which Traefik's API tells which revision of the owner's file it has taken."""
     return f"{owner}_revision"
-
-
-def error_page(status: int, *, pages: str, answers: int = 0) -> Config:
-    """A middleware that shows Towline's own page for a status, answering with another status if `answers` is given."""
-    shown = answers or status
-    page: Config = {
-        "status": [str(status)],
-        "service": pages,
-        "query": f"/_towline/pages/{shown}",
-        "errorRequestHeaders": ["Accept", "Accept-Language"],
-    }
-    return {"errors": {**page, "statusRewrites": {str(status): shown}} if answers else page}
 
 
 def render(config: Config) -> bytes:
@@ -99,9 +92,9 @@ def get_revision(content: bytes, owner: str) -> str:
 
 
 def get_servers(content: bytes) -> frozenset[str]:
-    """Every server in a rendered file, but for those of Towline's own pages."""
+    """Every server in a rendered file, but for Towline's own doors."""
     services = orjson.loads(content).get("http", {}).get("services", {})
-    found = [one["loadBalancer"]["servers"] for name, one in services.items() if not name.endswith("_pages")]
+    found = [one["loadBalancer"]["servers"] for name, one in services.items() if not name.endswith("_doors")]
     return frozenset(server["url"] for servers in found for server in servers)
 
 
@@ -116,11 +109,11 @@ def service(servers: Sequence[str], *, transport: str = "") -> Config:
     return {"loadBalancer": {**balancer, "serversTransport": transport} if transport else balancer}
 
 
-def _routers(route: Route, middlewares: Sequence[str], *, owner: str) -> Config:
+def _routers(route: Route, middlewares: Sequence[str], *, owner: str, doors: Doors) -> Config:
     router: Config = {
         "rule": _rule(route),
         "priority": _priority(route),
-        "service": route.key,
+        "service": doors.service if doors.is_waking(route) else route.key,
         "middlewares": list(middlewares),
     }
     if route.internal_from:
@@ -130,8 +123,13 @@ def _routers(route: Route, middlewares: Sequence[str], *, owner: str) -> Config:
         return {route.key: plain}
     if route.redirect_to_https:
         plain["middlewares"] = [f"{owner}_https"]
-    tls: Config = {"certResolver": CERTIFICATE_RESOLVER} if route.certificate == "acme" else {}
-    return {route.key: plain, f"{route.key}_tls": {**router, "entryPoints": ["websecure"], "tls": tls}}
+    return {route.key: plain, f"{route.key}_tls": {**router, "entryPoints": ["websecure"], "tls": _tls(route)}}
+
+
+def _tls(route: Route) -> Config:
+    if route.certificate == "wildcard":
+        return {"certResolver": WILDCARD_RESOLVER, "domains": [{"main": wildcard_of(route.host)}]}
+    return {"certResolver": CERTIFICATE_RESOLVER} if route.certificate == "acme" else {}
 
 
 def _priority(route: Route) -> int:

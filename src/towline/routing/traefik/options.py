@@ -26,7 +26,8 @@ class TraefikOptions:
     `routes_dir` is the folder it watches; the folder's parent must be on the same file system and writable.
     `api_url` is the loopback address of its API. `https_port` is the one visitors see. `log_file` (JSON) and
     `acme_storage` are read to explain certificates; `public_addresses` are this machine's own, to compare DNS with.
-    Until the platform's host has a certificate, every `certificate_look_seconds` is looked for one.
+    Until the platform's host has a certificate, every `certificate_look_seconds` is looked for one. `door_key` tells
+    Towline that a request for the waker comes from its Traefik.
     """
 
     routes_dir: Path
@@ -39,3 +40,4 @@ class TraefikOptions:
     acme_email: str = ""
     public_addresses: tuple[str, ...] = ()
     certificate_look_seconds: float = 5.0
+    door_key: str = field(default="", repr=False)

@@ -6,7 +6,8 @@ import hashlib
 from towline.errors import InvalidInput
 from towline.names import check_host
 from towline.routing.checks import check_server
-from towline.routing.traefik.config import CERTIFICATE_RESOLVER, Config, error_page, redirect_to_https, service
+from towline.routing.traefik.config import CERTIFICATE_RESOLVER, redirect_to_https, service
+from towline.routing.traefik.doors import Config, error_page
 from towline.routing.traefik.options import PlatformRoutes
 
 API_USER = "towline"
@@ -46,7 +47,7 @@ def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https
         "towline_auth": {"basicAuth": {"users": [_user(api_password)]}},
         "towline_https": redirect_to_https(https_port),
         "towline_retry": {"retry": {"attempts": 5, "initialInterval": "100ms"}},
-        "towline_unknown": error_page(503, pages="towline_platform", answers=404),
+        "towline_unknown": error_page(503, pages="towline_platform", page="404", answers=404),
     }
     services: Config = {"towline_platform": service([platform.api_url]), "towline_nobody": service([])}
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 
+from towline.names import wildcard_of
 from towline.routing.traefik.files import RouteFiles, certificate_file
 from towline.routing.traefik.options import TraefikOptions
 
@@ -43,8 +44,11 @@ def has_certificate(host: str, options: TraefikOptions, files: RouteFiles) -> bo
 def find_refusal(host: str, log_file: Path) -> str:
     """The last error about the host's certificate in the tail of Traefik's JSON log, shortened. Blocking."""
     for line in reversed(_read_tail(log_file).splitlines()):
-        if b"ACME certificate" in line and host.encode() in line and (reason := _reason(line, host)):
-            return reason
+        if b"ACME certificate" not in line:
+            continue
+        for name in (host, wildcard_of(host)):
+            if name.encode() in line and (reason := _reason(line, name)):
+                return reason
     return ""
 
 
@@ -83,7 +87,8 @@ def _is_stored(host: str, storage: Path) -> bool:
     except (OSError, orjson.JSONDecodeError):
         return False
     domains = [one["domain"] for resolver in resolvers.values() for one in resolver.get("Certificates") or ()]
-    return any(host in {domain.get("main"), *(domain.get("sans") or ())} for domain in domains)
+    names = {name for domain in domains for name in (domain.get("main"), *(domain.get("sans") or ()))}
+    return not names.isdisjoint({host, wildcard_of(host)})
 
 
 def _read_tail(path: Path) -> bytes:

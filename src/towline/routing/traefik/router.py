@@ -41,6 +41,7 @@ class TraefikRouter(Router):
     """Towline's own Traefik: one file per owner, confirmed through Traefik's API."""
 
     kind = "traefik"
+    has_doors = True
 
     def __init__(self, options: TraefikOptions) -> None:
         self._options = options
@@ -155,7 +156,13 @@ class TraefikRouter(Router):
 
     def _render(self, owner: str, routes: Sequence[Route]) -> bytes | None:
         options = self._options
-        config = traefik_config(owner, routes, https_port=options.https_port, pages_url=options.platform.api_url)
+        config = traefik_config(
+            owner,
+            routes,
+            https_port=options.https_port,
+            doors_url=options.platform.api_url,
+            door_key=options.door_key,
+        )
         return render(config) if routes else None
 
     async def _find_difference(self, owner: str, routes: Sequence[Route]) -> str:

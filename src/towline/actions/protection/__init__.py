@@ -1,0 +1,1 @@
+"""Protection: who may visit the routes of an environment, and how a visitor shows it."""
