@@ -31,7 +31,7 @@ async def is_prepared(database_url: str, key_file: Path) -> bool:
 
     False says only that it is worth a closer look.
     """
-    row = await find_first_row(database_url, _QUESTION)
+    row = await find_first_row(database_url, _QUESTION, newest_table="key_checks")
     if row is None or row[0] != newest_revision() or row[1] is None:
         return False
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy import Select, delete, exists, select, text, update
 
 from towline.actions.deployments.attempt import RUNNING
 from towline.actions.deployments.job import Job, load_job, make_run_spec
@@ -156,6 +156,9 @@ async def reconcile_quietly(platform: Platform, workload_id: str) -> None:
 async def reconcile_workload(platform: Platform, workload_id: str) -> None:
     """Bring one workload to its wanted state; does nothing while a deployment of it runs."""
     async with platform.database.connection() as connection:
+        # Without the lock first: everything that a deployment starts or ends leads here too.
+        if await connection.scalar(_deploying(workload_id)):
+            return
         lock = {"workload": workload_id}
         if not await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:workload, 11))"), lock):
             return
@@ -323,10 +326,13 @@ async def _check_still_wanted(work: Work, live: _Live) -> None:
 
 
 async def _is_deploying(work: Work, workload_id: str) -> bool:
+    return bool(await work.session.scalar(_deploying(workload_id)))
+
+
+def _deploying(workload_id: str) -> Select[bool]:
     # A member of a group that waits for the others has begun nothing yet, and may wait for long.
     is_parked = Deployment.group_id.is_not(None) & (Deployment.status == DeploymentStatus.BUILDING.value)
-    is_deploying = exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING), ~is_parked)
-    return bool(await work.session.scalar(select(is_deploying)))
+    return select(exists().where(Deployment.workload_id == workload_id, Deployment.status.in_(RUNNING), ~is_parked))
 
 
 async def _known_port(platform: Platform, live: _Live) -> int | None:

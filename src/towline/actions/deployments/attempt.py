@@ -5,9 +5,10 @@ import contextlib
 import logging
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Subquery, and_, exists, func, or_, select, text, update
+from sqlalchemy import Select, Subquery, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -57,6 +58,14 @@ async def claim_next(platform: Platform) -> Deployment | None:
 
 
 async def _select_claimable(platform: Platform, work: Work) -> Deployment | None:
+    places = platform.settings.deploy_concurrency
+    values = {"worker": platform.worker_name, "fair_places": places - places // _KEPT_FOR_OTHERS}
+    return (await work.session.scalars(_claimable(), values)).first()
+
+
+@cache
+def _claimable() -> Select[Deployment]:
+    """Built once: at every ring of the bell it would take longer than its answer. Asks for `worker`, `fair_places`."""
     other = aliased(Deployment)
     is_taken = exists().where(other.workload_id == Deployment.workload_id, other.status.in_(RUNNING))
     is_due = or_(Deployment.not_before.is_(None), Deployment.not_before <= func.now())
@@ -64,10 +73,9 @@ async def _select_claimable(platform: Platform, work: Work) -> Deployment | None
     is_waiting = and_(is_waiting, ~Deployment.is_built)
     # A built member of a group is claimed with its group.
     is_abandoned = and_(Deployment.status.in_(RUNNING), ~Deployment.is_built, Deployment.lease_until < func.now())
-    runs = _count_runs(platform.worker_name)
-    places = platform.settings.deploy_concurrency
-    is_fair = func.coalesce(runs.c.here, 0) < places - places // _KEPT_FOR_OTHERS
-    query = (
+    runs = _count_runs()
+    is_fair = func.coalesce(runs.c.here, 0) < bindparam("fair_places")
+    return (
         select(Deployment)
         .outerjoin(runs, runs.c.project_id == Deployment.project_id)
         .where(or_(is_abandoned, and_(is_waiting, is_fair)))
@@ -79,17 +87,16 @@ async def _select_claimable(platform: Platform, work: Work) -> Deployment | None
         .limit(1)
         .with_for_update(skip_locked=True, of=Deployment)
     )
-    return (await work.session.scalars(query)).first()
 
 
-def _count_runs(worker: str) -> Subquery:
-    """How many deployments run of each project that has some, with this worker and with all."""
+def _count_runs() -> Subquery:
+    """How many deployments run of each project that has some, with `worker` and with all."""
     running = aliased(Deployment)
     return (
         select(
             running.project_id,
             func.count().label("everywhere"),
-            func.count().filter(running.worker == worker).label("here"),
+            func.count().filter(running.worker == bindparam("worker")).label("here"),
         )
         .where(running.status.in_(RUNNING), ~running.is_built)
         .group_by(running.project_id)

@@ -1,5 +1,7 @@
 """What a deployment waits for besides its turn: deployments it needs, and the group it belongs to."""
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import aliased
 
@@ -16,6 +18,7 @@ from towline.values import DeploymentStatus
 OPEN = tuple(status.value for status in DeploymentStatus if not status.is_final)
 
 
+@cache
 def is_held_up() -> ColumnElement[bool]:
     """Whether a deployment still waits for one it needs, or its group for an older one of the environment."""
     needed, mine, older = aliased(Deployment), aliased(Group), aliased(Group)

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import and_, exists, or_, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, exists, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -69,7 +70,7 @@ async def claim_next_group(platform: Platform) -> Claimed | None:
 
 async def _claim_next_group(platform: Platform) -> Claimed | None:
     async with platform.database.transaction() as work:
-        group_id = await work.session.scalar(_select_claimable())
+        group_id = await work.session.scalar(_claimable(), {"now": utc_now()})
         if group_id is None:
             return None
         # Members before their group, as everyone who changes both locks them.
@@ -79,7 +80,7 @@ async def _claim_next_group(platform: Platform) -> Claimed | None:
         facts = {"worker": platform.worker_name, "lease_until": lease_until, "queue_reason": ""}
         statement = (
             update(Group)
-            .where(Group.id == group_id, Group.status.in_(OPEN), _is_free())
+            .where(Group.id == group_id, Group.status.in_(OPEN), _is_free(utc_now()))
             .values(attempt=Group.attempt + 1, **facts)
             .returning(Group)
         )
@@ -99,7 +100,9 @@ async def _claim_next_group(platform: Platform) -> Claimed | None:
     return claimed
 
 
-def _select_claimable() -> Any:
+@cache
+def _claimable() -> Select[str]:
+    """Built once, like the same of deployments; asks for `now`."""
     member = Deployment.group_id == Group.id
     is_pending = exists().where(member, Deployment.status.in_(OPEN), ~Deployment.is_built)
     lost = (DeploymentStatus.FAILED.value, DeploymentStatus.CANCELLED.value, DeploymentStatus.SUPERSEDED.value)
@@ -110,11 +113,12 @@ def _select_claimable() -> Any:
     is_waiting = exists().where(is_queued, or_(is_held_up(), is_taken))
     can_start = and_(~is_pending, ~is_waiting)
     has_work = or_(can_start, is_broken, Group.cancel_requested_at.is_not(None))
-    return select(Group.id).where(Group.status.in_(OPEN), _is_free(), has_work).order_by(Group.created_at).limit(1)
+    is_open = and_(Group.status.in_(OPEN), _is_free(bindparam("now")))
+    return select(Group.id).where(is_open, has_work).order_by(Group.created_at).limit(1)
 
 
-def _is_free() -> Any:
-    return or_(Group.lease_until.is_(None), Group.lease_until < utc_now())
+def _is_free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return or_(Group.lease_until.is_(None), Group.lease_until < now)
 
 
 class GroupAttempt:

@@ -5,9 +5,10 @@ import contextlib
 import logging
 from collections.abc import Coroutine, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from towline.actions.events import emit
@@ -30,18 +31,8 @@ _log = logging.getLogger(__name__)
 
 async def claim_next_run(platform: Platform) -> CronRun | None:
     """Take the next run: one whose worker fell silent first, then the oldest of the project with the fewest."""
-    other = aliased(CronRun)
-    busy = select(func.count()).where(other.project_id == CronRun.project_id, other.status == _RUNNING)
-    is_abandoned = and_(CronRun.status == _RUNNING, CronRun.lease_until < func.now())
-    query = (
-        select(CronRun)
-        .where(or_(is_abandoned, CronRun.status == RunStatus.QUEUED.value))
-        .order_by(CronRun.status == RunStatus.QUEUED.value, busy.scalar_subquery(), CronRun.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
     async with platform.database.transaction() as work:
-        run = (await work.session.scalars(query)).first()
+        run = (await work.session.scalars(_claimable())).first()
         if run is None:
             return None
         run.attempt += 1
@@ -54,6 +45,21 @@ async def claim_next_run(platform: Platform) -> CronRun | None:
         await work.session.flush()
         await work.session.refresh(run)
     return run
+
+
+@cache
+def _claimable() -> Select[CronRun]:
+    """Built once, like the same of deployments."""
+    other = aliased(CronRun)
+    busy = select(func.count()).where(other.project_id == CronRun.project_id, other.status == _RUNNING)
+    is_abandoned = and_(CronRun.status == _RUNNING, CronRun.lease_until < func.now())
+    return (
+        select(CronRun)
+        .where(or_(is_abandoned, CronRun.status == RunStatus.QUEUED.value))
+        .order_by(CronRun.status == RunStatus.QUEUED.value, busy.scalar_subquery(), CronRun.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
 
 
 class RunAttempt:
