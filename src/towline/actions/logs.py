@@ -22,7 +22,7 @@ from towline.models.base import utc_now
 from towline.models.history import Log, LogLine
 from towline.values import Level, LogEntry, Stream
 
-_FLUSH_SECONDS = 0.05
+_FLUSH_SECONDS = 0.1
 _BURST_SECONDS = 0.01
 _CLOSE_SECONDS = 10.0
 _RETRY_SECONDS = 0.5
@@ -39,7 +39,7 @@ def log_channel(owner_id: str) -> str:
 
 
 class LogWriter:
-    """Writes one log, in batches at most every 50 ms; a full buffer slows the writer, never loses a line.
+    """Writes one log, in batches at most every 100 ms; a full buffer slows the writer, never loses a line.
 
     While the disk is full, a patient writer keeps its callers waiting; any other drops lines, and its `report` raises
     DiskFull.

@@ -191,8 +191,7 @@ async def switch(rollout: Rollout, *, retiring: Sequence[Instance]) -> None:
     """
     attempt, platform = rollout.attempt, rollout.attempt.platform
     await attempt.enter(Step.SWITCH)
-    for instance in rollout.started:
-        await platform.orchestrator.keep_running(instance)
+    await asyncio.gather(*(platform.orchestrator.keep_running(instance) for instance in rollout.started))
     async with platform.database.transaction() as work:
         await _decide_switch(work, rollout, retiring=retiring)
     try:

@@ -67,13 +67,14 @@ class TraefikRouter(Router):
         """
         ends_at = time.monotonic() + timeout.total_seconds()
         pause = _FIRST_PAUSE
-        while missing := await self._find_difference(owner, routes):
+        wanted = self._render(owner, routes)
+        while missing := await self._find_difference(owner, routes, wanted=wanted):
             if time.monotonic() + pause > ends_at:
                 raise RouterUnavailable(
                     f"Traefik did not take over the routes of {owner} in {timeout.total_seconds():g} s: {missing}"
                 )
             await asyncio.sleep(pause)
-            pause = min(pause * 1.2, _LONGEST_PAUSE)
+            pause = min(pause * 1.1, _LONGEST_PAUSE)
 
     async def remove(self, owner: str) -> None:
         """Delete the owner's file."""
@@ -165,9 +166,8 @@ class TraefikRouter(Router):
         )
         return render(config) if routes else None
 
-    async def _find_difference(self, owner: str, routes: Sequence[Route]) -> str:
+    async def _find_difference(self, owner: str, routes: Sequence[Route], *, wanted: bytes | None) -> str:
         """What Traefik does not show yet, as a sentence; empty when it shows everything."""
-        wanted = self._render(owner, routes)
         kept = await asyncio.to_thread(self._files.find, owner_file(owner))
         is_current = wanted == kept
         try:
