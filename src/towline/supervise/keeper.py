@@ -16,7 +16,6 @@ _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 15.0
 _STEADY_SECONDS = 60.0  # a run this long makes earlier deaths not count
 _LOOP_DEATHS = 5
-_SETTLED_SECONDS = 15.0  # by then the first deployment, if one comes at once, is over
 
 
 class Keeper:
@@ -154,7 +153,7 @@ class Keeper:
 
     @property
     def _settles_at(self) -> float:
-        return self._started_at + self._ready_after + _SETTLED_SECONDS
+        return self._started_at + self._ready_after + self.part.settle_seconds
 
     def _watch(self, process_id: int) -> None:
         self.process_id = process_id
