@@ -178,6 +178,8 @@ def test_deployments_are_listed_shown_and_downloaded(deployed: Run, state: StubS
     (deployment_id,) = state.deployments
     assert deployment_id in deployed("deployments").out
     assert "build 0.25 s" in deployed("deployments", "show", deployment_id).out
+    changes = deployed("deployments", "changes", deployment_id).out
+    assert ("port: 80 -> 8080" in changes, "TOKEN changed" in changes) == (True, True)
     assert deployed("deployments", "watch", deployment_id).code == 0
     assert deployed("deployments", "download", deployment_id, "-o", "x.zst").code == 0
     assert (folder / "x.zst").read_bytes() == b"bundle"

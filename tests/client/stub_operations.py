@@ -9,7 +9,14 @@ from tests.client.stub_state import NOW, StubState
 
 from towline.contract.account import Account, AccountUser
 from towline.contract.audit import AuditEntry, AuditList
-from towline.contract.deployments import Deployment, DeploymentList, DeployRequest
+from towline.contract.deployments import (
+    ChangedVariable,
+    Deployment,
+    DeploymentChanges,
+    DeploymentList,
+    DeployRequest,
+    SettingChange,
+)
 from towline.contract.domains import RouteList
 from towline.contract.environments import Environment, EnvironmentList, ShareLinks
 from towline.contract.keys import KeyList, NewKey
@@ -211,6 +218,15 @@ def _statuses(state: StubState, path: Path, query: Any, body: Any) -> ServiceSta
     return ServiceStatusList(items=[_status(state, {**path, "service": name}, query, body) for name in names])
 
 
+def _changes(state: StubState, path: Path, query: Any, body: Any) -> DeploymentChanges:
+    return DeploymentChanges(
+        previous_release=1,
+        release=2,
+        settings=[SettingChange(name="port", before="80", after="8080")],
+        variables=[ChangedVariable(name="TOKEN", kind="changed", is_secret=True)],
+    )
+
+
 def _uptime(state: StubState, path: Path, query: Any, body: Any) -> Uptime:
     bars = [UptimeBar(at=NOW, healthy=3), UptimeBar(at=NOW, healthy=2, unhealthy=1, error="nothing answers HTTP")]
     return Uptime(begins_at=NOW, ends_at=NOW, step_seconds=1800, uptime=0.8333, bars=bars)
@@ -279,6 +295,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "deployments.list": _list_deployments,
     "deployments.rollback": _rollback,
     "deployments.getStatus": lambda state, path, _query, _body: state.look_at(path["deployment"]),
+    "deployments.getChanges": _changes,
     "deployments.cancel": _cancel,
     "account.get": _account,
     "account.update": _update_account,

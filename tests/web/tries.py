@@ -257,6 +257,7 @@ TRIES: Final[dict[str, Try]] = {
     "deployments.list": Try(VIEWS, "GET", "/deployments", query={"project": "{project}"}),
     "deployments.rollback": Try(DEPLOYS, "POST", "/deployments/rollback", {**_NAMED, "release": 1}),
     "deployments.getStatus": Try(VIEWS, "GET", _D),
+    "deployments.getChanges": Try(VIEWS, "GET", f"{_D}/changes"),
     "deployments.getLogs": Try(READS_LOGS, "GET", f"{_D}/logs"),
     "deployments.cancel": Try(DEPLOYS, "POST", f"{_D}/cancel"),
     "bundles.download": Try(DEPLOYS, "GET", f"{_D}/bundle"),

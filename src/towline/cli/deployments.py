@@ -65,6 +65,21 @@ def show_deployment(deployment: _Id, *, as_json: AsJson = False) -> None:
         session.output.model(row, _facts(row))
 
 
+@deployments.command("changes")
+def show_changes(deployment: _Id, *, as_json: AsJson = False) -> None:
+    """Show what a deployment changes, held against the release that served before it."""
+    with open_session(as_json=as_json) as session:
+        found = session.client.deployments.get_changes(deployment)
+        facts = {
+            "compared with": None if found.previous_release is None else f"release {found.previous_release}",
+            "commit": _change(found.previous_revision, found.revision),
+            "image": _change(found.previous_image, found.image),
+            "settings": [f"{one.name}: {one.before or '-'} -> {one.after or '-'}" for one in found.settings],
+            "variables": [f"{one.name} {one.kind}" for one in found.variables or []],
+        }
+        session.output.model(found, facts)
+
+
 @deployments.command("watch")
 def watch_deployment(deployment: _Id, *, as_json: AsJson = False) -> None:
     """Follow a deployment to its end."""
@@ -109,6 +124,10 @@ def _running(session: Session, *, project: str | None, service: str | None, envi
     if status.deployment_id is None:
         raise NotFound(f"No deployment of {place} is running.", hint="List them with `towline deployments`.")
     return status.deployment_id
+
+
+def _change(before: str, after: str) -> str:
+    return f"{after} (the same)" if before == after and after else f"{before or 'none'} -> {after or 'not known yet'}"
 
 
 def _facts(row: Deployment) -> dict[str, object]:

@@ -10,6 +10,7 @@ from towline.client.connection import Call, Connection
 from towline.client.logs import follow_log
 from towline.contract.deployments import (
     Deployment,
+    DeploymentChanges,
     DeploymentList,
     DeploymentQuery,
     DeploymentRollback,
@@ -38,6 +39,10 @@ class Deployments:
     def get_status(self, deployment: str) -> Deployment:
         """A deployment, or NotFound."""
         return self._connection.send(Call("deployments.getStatus", {"deployment": deployment}), Deployment)
+
+    def get_changes(self, deployment: str) -> DeploymentChanges:
+        """What a deployment changes, held against the release that served before it."""
+        return self._connection.send(Call("deployments.getChanges", {"deployment": deployment}), DeploymentChanges)
 
     def get_logs(self, deployment: str, query: LogQuery | None = None) -> LogPage:
         """Lines of a deployment's log."""

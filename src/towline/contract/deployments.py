@@ -1,7 +1,7 @@
 """Deployments: attempts to put a revision of a service live."""
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -166,3 +166,37 @@ class Deployment(Model):
 
 class DeploymentList(Page[Deployment]):
     """Deployments, newest first."""
+
+
+class SettingChange(Model):
+    """A setting that differs."""
+
+    name: str = Field(description="Name of the setting.", examples=["memory_bytes"])
+    before: str = Field(default="", description="As it was, as JSON; empty where it was not set.", examples=["80"])
+    after: str = Field(default="", description="As it is, as JSON; empty where it is not set.", examples=["8080"])
+
+
+class ChangedVariable(Model):
+    """A variable that differs; its values are told by the comparison of releases."""
+
+    name: str = Field(description="Name.", examples=["LOG_LEVEL"])
+    kind: Literal["added", "removed", "changed"] = Field(description="How it differs.")
+    is_secret: bool = Field(description="Whether it is a secret on either side.")
+
+
+class DeploymentChanges(Model):
+    """What a deployment changes, held against the release that served before it."""
+
+    previous_release: int | None = Field(default=None, description="That release; null for a first one.", examples=[11])
+    previous_deployment: str | None = Field(default=None, description="Id of the deployment that made it.")
+    release: int | None = Field(default=None, description="The release it made; null before that.", examples=[12])
+    previous_revision: str = Field(default="", description="Commit or upload digest before.")
+    revision: str = Field(default="", description="Commit or upload digest now; empty until it was fetched.")
+    previous_message: str = Field(default="", description="First line of the commit's message before.")
+    message: str = Field(default="", description="First line of the commit's message now.")
+    previous_image: str = Field(default="", description="Digest of the image before.")
+    image: str = Field(default="", description="Digest of the image now; empty before there was one.")
+    settings: list[SettingChange] = Field(default=[], description="Run settings that differ, by name.")
+    variables: list[ChangedVariable] | None = Field(
+        default=None, description="Variables that differ, by name; null for those who may not read variables."
+    )

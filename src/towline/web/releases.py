@@ -1,9 +1,13 @@
 """HTTP: releases of a service."""
 
+from towline.actions.access import Permission, may
 from towline.actions.deploying import get_place
 from towline.actions.environments import find_environment
+from towline.actions.granting import find_role
+from towline.actions.release_changes import DeploymentChanges as Changes
+from towline.actions.release_changes import find_changes
 from towline.actions.releases import ReleaseOverview, list_releases, promote_release
-from towline.contract.deployments import Deployment
+from towline.contract.deployments import Deployment, DeploymentChanges
 from towline.contract.releases import Release, ReleaseList, ReleasePromote, ReleaseQuery
 from towline.errors import NotFound
 from towline.web.cursors import decode_cursor, encode_cursor
@@ -57,6 +61,38 @@ async def promote(call: Call, body: ReleasePromote) -> Deployment:
     )
     call.note(queued.id, release=int(number), source=body.from_environment, target=body.to_environment)
     return await show(call, queued.id)
+
+
+@router.operation("deployments.getChanges")
+async def get_changes(call: Call) -> DeploymentChanges:
+    """What a deployment changes, held against the release that served before it."""
+    found = await find_changes(call.platform, call.work, call.deployment)
+    role = await find_role(call.session, call.project.id, call.caller.user_id)
+    return _changes(found, has_variables=may(call.caller, Permission.DEPLOY, role=role))
+
+
+def _changes(found: Changes, *, has_variables: bool) -> DeploymentChanges:
+    deployment, before, after = found.deployment, found.before, found.after
+    facts: dict[str, object] = {
+        "revision": deployment.commit_sha,
+        "message": deployment.commit_message.partition("\n")[0],
+        "settings": [{"name": one.name, "before": one.before, "after": one.after} for one in found.settings],
+    }
+    if before is not None:
+        facts |= {
+            "previous_release": before.number,
+            "previous_deployment": before.deployment_id,
+            "previous_revision": before.commit_sha,
+            "previous_message": before.commit_message.partition("\n")[0],
+            "previous_image": before.image_digest,
+        }
+    if after is not None:
+        facts |= {"release": after.number, "image": after.image_digest}
+    if has_variables:
+        facts["variables"] = [
+            {"name": one.name, "kind": one.kind, "is_secret": one.is_secret} for one in found.variables
+        ]
+    return DeploymentChanges.model_validate(facts)
 
 
 def _nothing(query: ReleaseQuery) -> ReleaseList:

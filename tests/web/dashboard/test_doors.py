@@ -80,6 +80,7 @@ EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
     f"{_D}/cancel": ((303, 404, 403, 409, 409, 409, 409), {}),
     f"{_D}/retry": (DEPLOYS, {}),
     f"{_D}/rollback": (DEPLOYS, {}),
+    f"{_D}/promote": (DEPLOYS, {"environment": "production"}),
     "/account/keys": (OWN, {"name": "", "scope": "*"}),
     "/account/keys/revoke": (NOBODYS, {"key": "key_0"}),
     "/account/sessions/end": (NOBODYS, {"session": "ses_0"}),

@@ -4,6 +4,7 @@ from typing import Final
 
 from towline.contract.deployments import (
     Deployment,
+    DeploymentChanges,
     DeploymentList,
     DeploymentQuery,
     DeploymentRollback,
@@ -40,6 +41,13 @@ DEPLOYMENT_OPERATIONS: Final = (
         summary="Go back to a release, without a build",
     ),
     read("deployments.getStatus", _DEPLOYMENT, needs="view_projects", gives=Deployment, summary="Show a deployment"),
+    read(
+        "deployments.getChanges",
+        f"{_DEPLOYMENT}/changes",
+        needs="view_projects",
+        gives=DeploymentChanges,
+        summary="Show what a deployment changes",
+    ),
     Operation(
         "deployments.getLogs",
         "GET",

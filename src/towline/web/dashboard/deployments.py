@@ -4,11 +4,23 @@ from typing import Final
 
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Ask, Json, Visit, wanting
-from towline.web.dashboard.fields import Fields, whole
+from towline.web.dashboard.fields import Fields, text, whole
 from towline.web.dashboard.projects import permissions
 
 _LINES: Final = 1000
 _FINAL: Final = {"success", "failed", "cancelled", "superseded"}
+_ADVICE: Final = {
+    "wrong-port": ("settings", "Set its port"),
+    "out-of-memory": ("settings", "Give it more memory"),
+    "unhealthy": ("settings", "Look at its health check"),
+    "instance-exited": ("variables", "Look at its variables"),
+    "command-failed": ("settings", "Look at its release command"),
+    "source-unavailable": ("settings", "Look at its source"),
+    "image-not-found": ("deploy", "Deploy another image"),
+    "build-failed": ("settings", "Look at its build settings"),
+}
+"""Where to go from a failure, by its code: the service's page, and what to do there."""
+
 _STEPS: Final = ("wait", "fetch", "build", "release_command", "start", "health", "switch", "retire")
 
 
@@ -20,9 +32,11 @@ async def show_deployment(visit: Visit) -> View:
         wanting("deployments.getLogs", deployment=name, query={"tail": _LINES, "before": before or None}),
     )
     place = {"project": deployment["project_id"], "service": deployment["service_id"]}
-    project, status = await visit.ask_all(
+    project, status, changes, environments = await visit.ask_all(
         wanting("projects.get", project=deployment["project_id"]),
         Ask("services.getStatus", place, {"environment": deployment["environment"]}),
+        wanting("deployments.getChanges", deployment=name),
+        wanting("environments.list", project=deployment["project_id"], query={"limit": 200}),
     )
     done = [step["step"] for step in deployment["steps"]]
     is_final = deployment["status"] in _FINAL
@@ -33,8 +47,12 @@ async def show_deployment(visit: Visit) -> View:
         "next_sequence": log["next_sequence"],
         "is_behind": bool(before),
         "is_final": is_final,
+        "changes": changes,
+        "targets": _targets(deployment, environments["items"]),
+        "advice": _ADVICE.get(deployment["error"]["code"]) if deployment["error"] else None,
         "serves": status["release"] is not None and status["release"] == deployment["release"],
         "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],
+        "suffix": "" if deployment["environment"] == "production" else f"?environment={deployment['environment']}",
         "service_base": f"/projects/{deployment['project']}/services/{deployment['service']}",
         **permissions(visit, project),
     }
@@ -72,6 +90,27 @@ async def roll_back(visit: Visit, _: Fields) -> str:
     """Run the release that it made again."""
     made = await visit.ask("deployments.rollback", body={"deployment": visit.path["deployment"]})
     return f"/deployments/{made['id']}"
+
+
+async def promote(visit: Visit, fields: Fields) -> str:
+    """Run the release that it made in another environment, without a build."""
+    old = await visit.ask_here("deployments.getStatus")
+    made = await visit.ask(
+        "releases.promote",
+        project=old["project_id"],
+        service=old["service_id"],
+        release=str(old["release"] or 0),
+        body={"from_environment": old["environment"], "to_environment": text(fields, "environment")},
+    )
+    return f"/deployments/{made['id']}"
+
+
+def _targets(deployment: Json, environments: list[Json]) -> list[str]:
+    """Where its release could run as well; previews come and go by themselves."""
+    if deployment["status"] != "success" or not deployment["release"]:
+        return []
+    lasting = [one["name"] for one in environments if one["kind"] != "preview"]
+    return [name for name in lasting if name != deployment["environment"]]
 
 
 def _origin(service: Json, ref: str) -> Json:

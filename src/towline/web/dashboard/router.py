@@ -83,6 +83,7 @@ FORMS: Final[dict[str, Obey]] = {
     f"{_D}/cancel": deployments.cancel,
     f"{_D}/retry": deployments.retry,
     f"{_D}/rollback": deployments.roll_back,
+    f"{_D}/promote": deployments.promote,
     "/account/keys": account.create_key,
     "/account/keys/revoke": account.revoke_key,
     "/account/sessions/end": account.end_session,
