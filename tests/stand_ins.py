@@ -35,11 +35,13 @@ from towline.sources.base import Source
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
 from towline.sources.platforms.source import PLATFORMS, PlatformSource
+from towline.sources.push import PushSource
 from towline.sources.upload import UploadSource
 from towline.storage.dumps import LocalDumps
 from towline.storage.local import LocalStorage
 from towline.storage.uploads import LocalUploads
 from towline.values import DeploymentStatus
+from towline.wiring import make_repositories
 
 
 @asynccontextmanager
@@ -76,6 +78,7 @@ def _platform(settings: Settings) -> Platform:
     sources: list[Source] = [
         CustomSource(storage.store_tree, scratch),
         UploadSource(storage.store_tree, uploads_dir),
+        PushSource(storage.store_tree, scratch, settings.repositories_dir),
         git,
         *(PlatformSource(platform, git) for platform in PLATFORMS),
     ]
@@ -93,6 +96,7 @@ def _platform(settings: Settings) -> Platform:
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
         counters=Counters(settings.redis_url),
         dumps=LocalDumps(settings.backups_dir),
+        repositories=make_repositories(settings),
         build_slots=BuildSlots(settings),
     )
 

@@ -99,6 +99,11 @@ class Settings(BaseModel):
     fetch_max_bytes: int = Field(_megabytes(2048), description="Largest unpacked tree.")
     fetch_max_files: int = Field(200_000, description="Most files in a tree.")
     upload_max_bytes: int = Field(_megabytes(1024), description="Largest upload, packed.")
+    push_max_bytes: int = Field(_megabytes(512), ge=1024, description="Largest `git push` to Towline itself.")
+    repository_max_bytes: int = Field(
+        _megabytes(2048), ge=1024, description="Largest repository of a service that is pushed to Towline itself."
+    )
+    push_timeout: timedelta = Field(timedelta(hours=1), description="Longest that a pusher waits for the deployment.")
 
     instance_memory_bytes: int = Field(
         _megabytes(512), description="Memory of one instance unless its service says more."
@@ -194,6 +199,11 @@ class Settings(BaseModel):
     def backups_dir(self) -> Path:
         """Folder of dumps and snapshots."""
         return self.artifacts_dir / "backups"
+
+    @property
+    def repositories_dir(self) -> Path:
+        """Folder of the repositories that are pushed to."""
+        return self.data_dir / "repositories"
 
     @property
     def routes_dir(self) -> Path:

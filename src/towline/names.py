@@ -15,6 +15,8 @@ SLUG_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LABEL_LENGTH: Final = 63
+_LONGEST_REF: Final = 512
+_FORBIDDEN_IN_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _RESERVED_LABELS: Final = ("traefik.", "towline.", "com.docker.")
 _BUILD_LABELS: Final = frozenset({"towline.instance-of", "towline.project", "towline.service"})
 
@@ -118,3 +120,17 @@ def find_reserved_labels(labels: Mapping[str, str]) -> tuple[str, ...]:
     """
     reserved = [name for name in labels if name.lower().startswith(_RESERVED_LABELS) and name not in _BUILD_LABELS]
     return tuple(sorted(name for name in reserved if labels[name] or not name.startswith("com.docker.")))
+
+
+def is_git_ref(ref: str) -> bool:
+    """Whether git takes it as the name of a branch, tag or commit, by the rules of `git check-ref-format`."""
+    parts = ref.split("/")
+    is_broken = (
+        not 0 < len(ref) <= _LONGEST_REF
+        or _FORBIDDEN_IN_REF.search(ref) is not None
+        or any(part.startswith(".") or part.endswith(".lock") for part in parts)
+        or ref.startswith(("-", "/"))
+        or ref.endswith(("/", "."))
+        or ref == "@"
+    )
+    return not is_broken

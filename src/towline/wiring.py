@@ -32,10 +32,12 @@ from towline.sources.base import Source
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
 from towline.sources.platforms.source import PLATFORMS, PlatformSource
+from towline.sources.push import PushSource
 from towline.sources.upload import UploadSource
 from towline.storage.base import Storage
 from towline.storage.dumps import LocalDumps
 from towline.storage.local import LocalStorage
+from towline.storage.repositories.local import LocalRepositories
 from towline.storage.uploads import LocalUploads
 
 
@@ -75,6 +77,17 @@ def make_platform(settings: Settings, database: Database, streams: Streams, coun
         build_slots=BuildSlots(settings),
         counters=counters,
         dumps=LocalDumps(settings.backups_dir),
+        repositories=make_repositories(settings),
+    )
+
+
+def make_repositories(settings: Settings) -> LocalRepositories:
+    """The repositories that are pushed to."""
+    return LocalRepositories(
+        settings.repositories_dir,
+        settings.data_dir / "tmp",
+        max_push_bytes=settings.push_max_bytes,
+        longest_push=settings.push_timeout,
     )
 
 
@@ -112,6 +125,7 @@ def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[st
     sources: list[Source] = [
         UploadSource(storage.store_tree, uploads_dir),
         CustomSource(storage.store_tree, scratch),
+        PushSource(storage.store_tree, scratch, settings.repositories_dir),
         git,
         *(PlatformSource(platform, git) for platform in PLATFORMS),
     ]

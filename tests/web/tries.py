@@ -346,12 +346,18 @@ _MY_FORM: Final = Visit(401, 422, 422, 422, 422, 422, 422, 422)
 _ASKS: Final = Visit(422, 422, 422, 422, 422, 422, 422, 422)
 _GOES_ON: Final = Visit(303, 303, 303, 303, 303, 303, 303, 303)
 _NO_SUCH: Final = Visit(404, 404, 404, 404, 404, 404, 404, 404)
+_NEEDS_KEY: Final = Visit(401, 401, 401, 401, 401, 401, 401, 401)
+"""Doors that no cookie opens; tests/web/test_git_pushes.py tries them with keys."""
 _SEES: Final = Visit(303, 404, 200, 200, 200, 200, 404, 200)
 
 PAGES: Final[dict[str, Visit]] = {
     "GET /healthz": _SHOWN,
     "POST /hooks/{source}/{hook}": _NO_SUCH,
     "POST /hooks/service/{service}": Visit(401, 401, 401, 401, 401, 401, 401, 401),
+    "GET /git/{project}/{service}.git/info/refs": _ASKS,
+    "POST /git/{project}/{service}.git/git-upload-pack": _NEEDS_KEY,
+    "POST /git/{project}/{service}.git/git-receive-pack": _NEEDS_KEY,
+    "POST /git/{project}/{service}.git/info/lfs/objects/batch": _NEEDS_KEY,
     "GET /readyz": _SHOWN,
     "GET /metrics": Visit(401, 403, 403, 403, 403, 403, 403, 200),
     "GET /api/v1/openapi.json": _SHOWN,

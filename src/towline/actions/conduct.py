@@ -17,6 +17,7 @@ from towline.actions.metrics.sampling import Sampler
 from towline.actions.notifications.sending import notify
 from towline.actions.notifications.watching import watch_troubles
 from towline.actions.platform import Platform
+from towline.actions.pushes.tidying import remove_unneeded_repositories
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
 from towline.actions.restores.errands import Errands
@@ -79,6 +80,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
             await publish_again(platform)
             await logs.follow_all()
             await remove_temporary_folders(platform)
+            await remove_unneeded_repositories(platform)
 
         roles.create_task(_as_coroutine(hold), name="hold")
         roles.create_task(relay_events(platform), name="relay")

@@ -1,6 +1,5 @@
 """Asking for a deployment: what a caller names (ref, upload, image, Dockerfile or nothing) checked and queued."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -20,10 +19,10 @@ from towline.infra.database import Work
 from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
+from towline.names import is_git_ref
 from towline.values import Trigger
 
 _WITHOUT_REF: Final = frozenset({"upload", "custom"})
-_FORBIDDEN_IN_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +188,7 @@ async def get_place_of(work: Work, project: Project, deployment: Deployment) -> 
 
 def check_git_ref(ref: str, *, field: str = "ref") -> str:
     """Return a branch, tag or commit valid by `git check-ref-format`; InvalidInput naming `field` otherwise."""
-    parts = ref.split("/")
-    is_broken = (
-        _FORBIDDEN_IN_REF.search(ref) is not None
-        or any(part.startswith(".") or part.endswith(".lock") for part in parts)
-        or ref.startswith(("-", "/"))
-        or ref.endswith(("/", "."))
-        or ref == "@"
-    )
-    if is_broken:
+    if not is_git_ref(ref):
         raise InvalidInput(f"{field} {ref[:200]!r} is not the name of a branch or tag, nor a commit.", field=field)
     return ref
 

@@ -18,7 +18,7 @@ from towline.infra.streams import Streams
 from towline.orchestrators.base import Orchestrator
 from towline.routing.base import Router
 from towline.sources.base import Source
-from towline.storage.base import DumpFiles, Storage, UploadFiles
+from towline.storage.base import DumpFiles, Repositories, Storage, UploadFiles
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Platform:
     build_slots: BuildSlots
     counters: Counters
     dumps: DumpFiles
+    repositories: Repositories
     unpublished: set[str] = field(default_factory=set[str])
     """Environments whose routes could not be written, by id; tried again at every sweep."""
     documents: Documents = field(default_factory=Documents)

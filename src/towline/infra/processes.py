@@ -32,18 +32,21 @@ async def child_process(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     takes_input: bool = False,
+    joins_errors: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Start a child in its own process group, standard error joined to its output; its group is dead on leaving.
 
-    `environment` is the whole environment of the child (None: this process's own). Raises NotInstalled when the
-    program is not installed.
+    `environment` is the whole environment of the child (None: this process's own). Where errors are not joined they
+    go where this process's own go. Raises NotInstalled when the program is not installed.
     """
     try:
         process = await asyncio.create_subprocess_exec(
             *_dying_with_us(arguments),
             stdin=asyncio.subprocess.PIPE if takes_input else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.STDOUT if joins_errors else None,
+            pass_fds=pass_fds,
             env=None if environment is None else dict(environment),
             cwd=folder,
             start_new_session=True,

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -21,6 +21,7 @@ class FetchRequest:
     `ref` is a branch, tag or commit (git) or an upload's digest (upload); empty means the configured default.
     `allows_local` is true only for instance administrators (file:// and loopback addresses, and those in
     `closed_networks`, where the platform's own instances are). Limits are in bytes and files of the unpacked tree.
+    `service_id` is the service it is for; `quarantine` a folder of git objects that are not in its repository yet.
     """
 
     config: Mapping[str, object]
@@ -31,7 +32,8 @@ class FetchRequest:
     timeout: timedelta = timedelta(minutes=5)
     max_bytes: int = 2 * 1024**3
     max_files: int = 200_000
-    extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    service_id: str = ""
+    quarantine: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

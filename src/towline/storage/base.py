@@ -1,10 +1,11 @@
 """The contracts of storage: where fetched trees and uploaded archives are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 class Storage(ABC):
@@ -121,3 +122,92 @@ class DumpFiles(ABC):
     @abstractmethod
     async def clean(self, keep: Collection[str]) -> int:
         """Remove everything not in `keep` and older than an hour, and what dead processes left; the bytes freed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefChange:
+    """One branch or tag of a push, by its full name; empty `old` means that it is new, empty `new` that it goes."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What somebody pushes. New objects are only in `quarantine` as long as nobody has let the push in."""
+
+    changes: tuple[RefChange, ...]
+    quarantine: Path | None
+
+
+Say = Callable[[str], Awaitable[None]]
+"""Shows the pusher one line."""
+
+
+class PushGate(ABC):
+    """Lets pushes in or refuses them, while git still holds what was pushed in quarantine."""
+
+    @abstractmethod
+    async def arrive(self, push: Push, say: Say) -> None:
+        """A push has come, though another one may still be on its way through the gate."""
+
+    @abstractmethod
+    async def decide(self, push: Push, say: Say) -> bool:
+        """Whether the push is let in, all of it; asked for one push to a repository at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitCall:
+    """One request of git's smart HTTP protocol; the texts are the headers of the same names, empty when not sent.
+
+    With `is_listing` it asks for the branches and tags, else it is the fetch or the push itself.
+    """
+
+    service: Literal["git-upload-pack", "git-receive-pack"]
+    is_listing: bool
+    content_encoding: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GitAnswer:
+    """How git answers: `chunks` is to be read to its end, or git is stopped on leaving."""
+
+    status: int
+    media_type: str
+    chunks: AsyncIterator[bytes]
+
+
+class Repositories(ABC):
+    """Keeps bare git repositories by name (a-z, 0-9, `_`), which are pushed to and fetched from by smart HTTP.
+
+    Only branches and tags can be pushed, and nothing is let in but by the gate. Raises NotInstalled (no git),
+    InvalidInput, TooLarge, DiskFull, Unavailable.
+    """
+
+    @abstractmethod
+    async def prepare(self, name: str, *, branch: str) -> None:
+        """Make a repository unless it is there; `branch` is what a clone checks out."""
+
+    @abstractmethod
+    def serve(
+        self, name: str, call: GitCall, body: AsyncIterator[bytes], *, gate: PushGate
+    ) -> AbstractAsyncContextManager[GitAnswer]:
+        """Let git answer a call to a prepared repository; on leaving its processes are gone."""
+
+    @abstractmethod
+    async def measure(self, name: str) -> int:
+        """Bytes on the disk, what is in quarantine included."""
+
+    @abstractmethod
+    async def tidy(self, name: str, *, at_once: bool = False) -> None:
+        """Pack what is there and forget what no branch or tag leads to; `at_once` also what was pushed lately."""
+
+    @abstractmethod
+    async def list_names(self) -> Sequence[str]:
+        """Every repository."""
+
+    @abstractmethod
+    async def remove(self, name: str) -> None:
+        """Remove a repository; done when it is gone."""

@@ -63,11 +63,17 @@ async def note_refused(call: Call, limit: RefusalLimit, error: TowlineError) -> 
 
 
 async def note_room_refused(
-    platform: Platform, limit: RefusalLimit, caller: Caller, *, room: str, error: TowlineError
+    platform: Platform,
+    limit: RefusalLimit,
+    caller: Caller,
+    *,
+    room: str,
+    error: TowlineError,
+    operation_id: str = "events",
 ) -> None:
-    """Note an attempt to hear of what the caller may not see; a mistyped room is not one."""
+    """Note an attempt to hear of (or push to) what the caller may not see; a mistyped room is not one."""
     if isinstance(error, Forbidden | NotFound) and limit.allows(caller.user_id):
-        await _write(platform, caller, "events", reason=error.message, room=room)
+        await _write(platform, caller, operation_id, reason=error.message, room=room)
 
 
 async def _write(

@@ -107,6 +107,7 @@ def _fetch_request(attempt: Attempt, credential: Credential | None) -> FetchRequ
         timeout=platform.settings.fetch_timeout,
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,
+        service_id=deployment.service_id,
     )
 
 

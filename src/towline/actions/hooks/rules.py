@@ -65,6 +65,11 @@ def environment_of(ref: str, rules: Sequence[Mapping[str, str]]) -> str:
     return ""
 
 
+def asks_to_skip(message: str) -> bool:
+    """Whether a commit's message asks for no deployment."""
+    return _SKIPS.search(message) is not None
+
+
 def why_not(event: WebhookEvent) -> str:
     """Why an event deploys nothing, whatever the project is; empty when it may."""
     if event.kind == "ping":
@@ -75,7 +80,7 @@ def why_not(event: WebhookEvent) -> str:
         return f"{_short(event.ref)} was deleted."
     if event.kind == "pull_request":
         return "Pull and merge requests deploy nothing by themselves."
-    if _SKIPS.search(event.message):
+    if asks_to_skip(event.message):
         return "The commit asks to be skipped."
     return ""
 

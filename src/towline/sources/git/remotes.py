@@ -8,18 +8,17 @@ from urllib.parse import urlsplit
 
 from towline.errors import InvalidInput, SourceUnavailable
 from towline.infra.addresses import is_inside, is_local, is_named_local, resolve
+from towline.names import is_git_ref
 
 Protocol = Literal["https", "http", "ssh", "file"]
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 _LONGEST_URL = 2048
-_LONGEST_REF = 512
 _SCP = re.compile(
     r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^-/:][^:]*)"
 )
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:.]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FORBIDDEN_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +65,7 @@ def check_ref(ref: str, *, field: str = "ref") -> str:
 
     Empty is valid and means the default. InvalidInput naming `field` otherwise.
     """
-    components = ref.split("/")
-    is_broken = (
-        len(ref) > _LONGEST_REF
-        or _FORBIDDEN_IN_REF.search(ref)
-        or any(part.startswith(".") or part.endswith(".lock") for part in components)
-        or ref.startswith(("-", "/"))
-        or ref.endswith(("/", "."))
-        or ref == "@"
-    )
-    if is_broken:
+    if ref and not is_git_ref(ref):
         raise InvalidInput(f"{field} {ref[:200]!r} is not the name of a branch or tag, nor a commit id.", field=field)
     return ref
 

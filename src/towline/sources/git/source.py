@@ -43,7 +43,7 @@ class GitSource(Source):
         return {
             "url": parse_remote(get_text(config, "url")).url,
             "branch": check_ref(get_text(config, "branch"), field="branch"),
-            "subdirectory": _check_subdirectory(get_text(config, "subdirectory")),
+            "subdirectory": check_subdirectory(get_text(config, "subdirectory")),
             "submodules": get_flag(config, "submodules"),
             "lfs": config.get("lfs") is None or get_flag(config, "lfs"),
         }
@@ -85,7 +85,7 @@ class GitSource(Source):
 
     async def _store(self, workspace: Workspace, commit: Commit) -> Bundle:
         subdirectory = str(workspace.request.config["subdirectory"])
-        tree = await asyncio.to_thread(_find_subfolder, workspace.tree, subdirectory)
+        tree = await asyncio.to_thread(find_subfolder, workspace.tree, subdirectory)
         if tree is None:
             raise SourceUnavailable(
                 f"There is no folder {subdirectory!r} in commit {commit.revision[:12]}.",
@@ -122,14 +122,16 @@ async def _bounded_time(remote: Remote, request: FetchRequest) -> AsyncGenerator
         ) from error
 
 
-def _check_subdirectory(value: str) -> str:
+def check_subdirectory(value: str) -> str:
+    """Return a path inside a repository, without what means nothing; InvalidInput otherwise."""
     parts = [part for part in value.split("/") if part not in {"", "."}]
     if ".." in parts or value.startswith("/") or any(character in value for character in "\r\n\t"):
         raise InvalidInput(f"subdirectory {value[:200]!r} is not a path inside the repository.", field="subdirectory")
     return "/".join(parts)
 
 
-def _find_subfolder(tree: Path, subdirectory: str) -> Path | None:
+def find_subfolder(tree: Path, subdirectory: str) -> Path | None:
+    """The folder in a tree, None when it is none or a link that leads out. Blocks."""
     folder = (tree / subdirectory).resolve()
     return folder if folder.is_dir() and folder.is_relative_to(tree.resolve()) else None
 
