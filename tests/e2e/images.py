@@ -12,6 +12,7 @@ from pathlib import Path
 
 POSTGRES = "postgres:17"
 REDIS = "redis:8"
+MARIADB = "mariadb:11"
 _USER = 999
 _POSTGRES_ENTRY = """\
 set -e
@@ -26,6 +27,26 @@ if [ ! -s $data/PG_VERSION ]; then
     echo "CREATE DATABASE \\"$POSTGRES_DB\\"" | postgres --single -D $data postgres
 fi
 exec postgres -D $data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off
+"""
+_MARIADB_ENTRY = """\
+set -e
+if [ "$1" != mariadbd ]; then exec "$@"; fi
+data=/var/lib/mysql
+tables=/usr/share/mysql
+first_tables() {
+    printf 'create database mysql;\\nuse mysql;\\nset @auth_root_socket=NULL;\\n'
+    cat $tables/mysql_system_tables.sql $tables/mysql_system_tables_data.sql
+    printf 'delete from global_priv;\\nflush privileges;\\n'
+    for host in localhost %; do
+        printf "create or replace user root@'%s' identified by '%s';\\n" $host "$MARIADB_ROOT_PASSWORD"
+        printf "grant all on *.* to root@'%s' with grant option;\\n" $host
+    done
+    printf "create database %s;\\n" $MARIADB_DATABASE
+    printf "create user '%s'@'%%' identified by '%s';\\n" $MARIADB_USER "$MARIADB_PASSWORD"
+    printf "grant all on %s.* to '%s'@'%%';\\n" $MARIADB_DATABASE $MARIADB_USER
+}
+if [ ! -d $data/mysql ]; then first_tables | mariadbd --no-defaults --bootstrap --datadir=$data; fi
+exec mariadbd --no-defaults --datadir=$data --socket=/tmp/socket --skip-name-resolve --innodb-buffer-pool-size=16M
 """
 
 
@@ -48,6 +69,14 @@ def redis_tar() -> bytes:
     found = [path.resolve() for path in programs]
     links = {f"bin/{path.name}": str(path.resolve()) for path in programs}
     return _tar([*found, *_libraries_of(found)], links=links, entry='exec "$@"\n', data="data")
+
+
+def mariadb_tar() -> bytes:
+    """A root file system with MariaDB that begins as the official image does."""
+    programs = [Path("/usr/sbin/mariadbd"), Path("/usr/bin/mariadb"), Path("/usr/bin/mariadb-dump")]
+    links = {f"bin/{path.name}": str(path) for path in programs}
+    trees = [Path("/usr/share/mysql")]
+    return _tar([*programs, *trees, *_libraries_of(programs)], links=links, entry=_MARIADB_ENTRY, data="var/lib/mysql")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.e2e.images import POSTGRES, REDIS, postgres_tar, redis_tar, shared_image
+from tests.e2e.images import MARIADB, POSTGRES, REDIS, mariadb_tar, postgres_tar, redis_tar, shared_image
 from tests.e2e.parts import containers_of, inspect, run_inside, succeeded
 from tests.running import RunningTowline, wait_for
 
@@ -26,6 +26,13 @@ def postgres() -> Iterator[str]:
 def redis() -> Iterator[str]:
     """An image under Redis's name."""
     with shared_image(REDIS, redis_tar, "redis-server") as tag:
+        yield tag
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[str]:
+    """An image under MariaDB's name."""
+    with shared_image(MARIADB, mariadb_tar, "mariadbd") as tag:
         yield tag
 
 
@@ -126,3 +133,20 @@ def test_a_cache_from_a_template_keeps_its_keys_through_dump_and_restore(
     (again,) = containers_of(project, "again")
     assert run_inside(again, "redis-cli", "get", "key") == "kept"
     assert run_inside(cache, "redis-cli", "get", "key") == "later"
+
+
+def test_a_mariadb_from_a_template_is_used_and_its_dump_can_be_restored(
+    towline: RunningTowline, project: str, mariadb: str
+) -> None:
+    _run(towline, "projects", "create", project)
+    _run(towline, "templates", "use", "mariadb", "-p", project, "--name", "store", "--yes")
+    _add_client(towline, project, mariadb, DB_PASSWORD="${{ services.store.variables.MARIADB_PASSWORD }}")
+    (client,) = containers_of(project, "app")
+    statement = "create table items (name text); insert into items values ('kept'); select name from items"
+    asked = f'mariadb --no-defaults -h store -uapp "-p$DB_PASSWORD" app -NBe "{statement}"'
+    assert run_inside(client, "sh", "-c", asked) == "kept"
+
+    dump = _json(towline, "backups", "create", f"{project}/store")
+    assert (dump["status"], dump["kind"]) == ("success", "dump")
+    check = ["mariadb", "--defaults-extra-file=/etc/towline/client.cnf", "app", "-e", "select name from items"]
+    _run(towline, "backups", "test", dump["id"], "-p", project, "--", *check)
