@@ -97,13 +97,19 @@ async def list_routes(session: AsyncSession, service: Service, environment: Envi
     return (await session.scalars(query)).all()
 
 
-async def list_certificate_problems(platform: Platform, routes: Sequence[Route], environment: Environment) -> list[str]:
-    """Why each route has no certificate, in one sentence; empty where it has one or none is wanted."""
+async def list_certificate_problems(
+    platform: Platform, routes: Sequence[Route], environment: Environment | None = None
+) -> list[str]:
+    """Why each route has no certificate, in one sentence; empty where it has one or none is wanted.
+
+    Of routes of an environment that is given it is told, too, why a preview's has none of its own.
+    """
     return list(await asyncio.gather(*(_find_problem(platform, route, environment) for route in routes)))
 
 
-async def _find_problem(platform: Platform, route: Route, environment: Environment) -> str:
-    if environment.kind == EnvironmentKind.PREVIEW and route.certificate == "default":
+async def _find_problem(platform: Platform, route: Route, environment: Environment | None) -> str:
+    is_of_preview = environment is not None and environment.kind == EnvironmentKind.PREVIEW
+    if is_of_preview and route.certificate == "default":
         return _find_quota_problem(platform, route)
     if route.certificate not in _ASKED_FOR:
         return ""

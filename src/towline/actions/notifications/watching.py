@@ -76,7 +76,9 @@ def _look_at_disk(settings: Settings) -> Mapping[str, Seen]:
 async def _look_at_certificates(platform: Platform) -> Mapping[str, Seen]:
     query = select(Route, Workload.project_id).join(Workload, Workload.id == Route.workload_id)
     async with platform.database.transaction() as work:
-        rows = (await work.session.execute(query.where(Route.certificate == "acme").order_by(Route.id))).all()
+        rows = (
+            await work.session.execute(query.where(Route.certificate.in_(("acme", "wildcard"))).order_by(Route.id))
+        ).all()
     routes: dict[str, tuple[Route, str]] = {route.host: (route, project_id) for route, project_id in rows}
     found: dict[str, Seen] = {}
     hosts = list(routes)
