@@ -25,6 +25,8 @@ class Size:
     services: int
     deployments: int
     lines: int
+    is_even: int = 0
+    """1: every project has as many services, every service as many deployments, and only the first one has a log."""
 
     def hundredth(self) -> "Size":
         """A hundredth of it, but projects and services enough for a page."""

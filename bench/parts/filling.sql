@@ -9,11 +9,12 @@ CREATE FUNCTION pg_temp.id_of(prefix text, n bigint) RETURNS text LANGUAGE sql I
 
 -- Half of the services are in the first project, so that also one project grows.
 CREATE FUNCTION pg_temp.project_of(n bigint) RETURNS bigint LANGUAGE sql STABLE
-    RETURN CASE WHEN n % 2 = 0 OR n <= 10 THEN 1 ELSE 2 + n % (pg_temp.wanted('projects') - 1) END;
+    RETURN CASE WHEN pg_temp.wanted('is_even') = 1 THEN 1 + (n - 1) % pg_temp.wanted('projects')
+        WHEN n % 2 = 0 OR n <= 10 THEN 1 ELSE 2 + n % (pg_temp.wanted('projects') - 1) END;
 
 -- A fifth of the deployments are of the first service, so that also one service grows.
 CREATE FUNCTION pg_temp.service_of(n bigint) RETURNS bigint LANGUAGE sql STABLE
-    RETURN CASE WHEN n % 5 = 0 THEN 1 ELSE 1 + n % pg_temp.wanted('services') END;
+    RETURN CASE WHEN n % 5 = 0 AND pg_temp.wanted('is_even') = 0 THEN 1 ELSE 1 + n % pg_temp.wanted('services') END;
 
 CREATE FUNCTION pg_temp.time_of(n bigint) RETURNS timestamptz LANGUAGE sql STABLE
     RETURN now() - interval '1 day' - (pg_temp.wanted('deployments') - n) * interval '1 second';
@@ -107,7 +108,7 @@ SELECT id, project_id, 1, 9 FROM deployments WHERE id LIKE 'dep\_00%' ORDER BY i
 INSERT INTO log_lines (log_id, sequence, at, stream, level, message)
 SELECT l.id, n, now() - interval '1 day', 'stdout', 'info', 'step ' || n || ' of the build went well'
 FROM logs l CROSS JOIN generate_series(1, 9) n
-WHERE l.owner_id LIKE 'dep\_00%';
+WHERE l.owner_id LIKE 'dep\_00%' AND pg_temp.wanted('is_even') = 0;
 
 INSERT INTO logs (owner_id, project_id, first_sequence, last_sequence)
 SELECT id, project_id, 1, pg_temp.wanted('lines') / 10 FROM workloads WHERE id = pg_temp.id_of('wrk', 1);

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,18 +53,18 @@ def measure(run: Run) -> Sequence[Result]:
     """A build that prints evenly for many subscribers, then one that prints as fast as BuildKit lets through."""
     count, bulk = (300, 10_000) if run.is_quick else (2000, 100_000)
     with bare_docker() as docker, running_towline() as towline:
-        base_image = _base_image(docker)
+        base_image = load_base_image(docker)
         towline.create_service("bench", "web", type="worker", stop_grace_seconds=0)
         run.tell("such a build without Towline")
-        bare = _follow_bare(docker, _even_tree(base_image, count // 4, delay=0))
+        bare = _follow_bare(docker, even_tree(base_image, count // 4, delay=0))
         run.tell(f"{count} lines for {_SUBSCRIBERS} subscribers")
-        seen, deployment_id = _build_and_listen(
-            towline, _even_tree(base_image, count, delay=_DELAY), subscribers=_SUBSCRIBERS, expected=count
+        seen, deployment_id = build_and_listen(
+            towline, even_tree(base_image, count, delay=_DELAY), subscribers=_SUBSCRIBERS, expected=count
         )
         kept = _missing_kept(towline, deployment_id, pattern=r"N(\d+)E", expected=count)
         run.tell(f"{bulk} lines, as fast as they come")
         fast = _tree(base_image, _parts(bulk), per_second=_BULK_PER_SECOND, delay=0.2, form="short")
-        bulk_seen, bulk_id = _build_and_listen(towline, fast, subscribers=_BULK_SUBSCRIBERS, expected=bulk)
+        bulk_seen, bulk_id = build_and_listen(towline, fast, subscribers=_BULK_SUBSCRIBERS, expected=bulk)
         bulk_kept = _missing_kept(towline, bulk_id, pattern=_SHORT.pattern, expected=bulk)
     run.note(f"of {_SUBSCRIBERS} subscribers: {seen.trouble}; of {_BULK_SUBSCRIBERS}: {bulk_seen.trouble}")
     return _results(seen, bare, [kept, seen.missing, bulk_kept, bulk_seen.missing], bulk=bulk)
@@ -92,9 +92,15 @@ def _results(seen: Seen, bare: Sequence[float], lost: list[int], *, bulk: int) -
     )
 
 
-def _build_and_listen(
-    towline: RunningTowline, tree: dict[str, bytes], *, subscribers: int, expected: int
+def build_and_listen(
+    towline: RunningTowline,
+    tree: dict[str, bytes],
+    *,
+    subscribers: int,
+    expected: int,
+    on_open: Callable[[], None] = lambda: None,
 ) -> tuple[Seen, str]:
+    """What subscribers see of a build that prints so many lines, and its deployment; `on_open` is called in between."""
     upload = towline.upload("bench", tree)
     with _listening(towline, subscribers=subscribers, expected=expected) as process:
         assert process.stdin is not None
@@ -105,6 +111,7 @@ def _build_and_listen(
         final = towline.client.wait_for_deployment(deployment.id, timeout=300)
         check_success(towline, final)
         time.sleep(2)
+        on_open()
         process.stdin.close()
         found = json.loads(process.stdout.readline())
     refusals = found["refusals"]
@@ -163,7 +170,8 @@ def _parts(count: int) -> list[tuple[int, int]]:
     return [(1 + size * number, size) for number in range(_BULK_STEPS)]
 
 
-def _even_tree(base_image: str, count: int, *, delay: float) -> dict[str, bytes]:
+def even_tree(base_image: str, count: int, *, delay: float) -> dict[str, bytes]:
+    """A tree whose build prints so many lines evenly, each with the time it was written."""
     return _tree(base_image, [(1, count)], per_second=_LINES_PER_SECOND, delay=delay, form="timed")
 
 
@@ -179,7 +187,8 @@ def _tree(
     return {"Dockerfile": "\n".join([*lines, ""]).encode(), _PROGRAM.name: _PROGRAM.read_bytes()}
 
 
-def _base_image(docker: BareDocker) -> str:
+def load_base_image(docker: BareDocker) -> str:
+    """A base image with Python, loaded; its name."""
     with tempfile.TemporaryDirectory(prefix="towline-bench-") as folder:
         archive = Path(folder, "python.tar")
         write_python_tree(archive, ())

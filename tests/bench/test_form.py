@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench.parts.report import Figure, Result, Run, as_json, as_table, percentile, result
-from bench.programs import access, api, deploy, footprint, group, logs, rollout
+from bench.programs import access, api, deploy, footprint, group, logs, pages, rollout
 
 _BENCH = Path(__file__).parent.parent.parent / "bench"
 _FORM = {
@@ -38,6 +38,17 @@ _PROMISED = {
     "group": (group.FIGURES, ("group_ratio_chain_10", "group_ratio_star_50", "group_failed_requests")),
     "footprint": (footprint.FIGURES, ("idle_pss_mb", "idle_cpu_percent", "start_to_ready_s")),
     "logs": (logs.FIGURES, ("line_latency_p99_ms", "lines_lost")),
+    "pages": (
+        pages.FIGURES,
+        (
+            "first_load_kb",
+            "next_load_kb",
+            "list_p95_ms",
+            "log_open_s",
+            "event_latency_p99_ms",
+            "readers_memory_mb",
+        ),
+    ),
     "access": (access.FIGURES, ("sign_in_difference_percent", "access_check_ms")),
     "api": (api.FIGURES, ("list_rps_32", "list_p50_ms_1", "access_check_ms", "growth_ratio")),
 }

@@ -46,6 +46,10 @@ def test_service_commands(towline: Run, state: StubState) -> None:
     assert towline("services", "delete", "shop/api", "--yes").code == 0
 
 
+def test_a_domain_is_looked_at(towline: Run) -> None:
+    assert "It has no address." in towline("domains", "check", "example.com").out
+
+
 def test_status_of_a_service_and_of_a_project(deployed: Run) -> None:
     shown = deployed("status").out
     assert "running      1 of 1" in shown

@@ -21,7 +21,7 @@ from towline.contract.domains import RouteList
 from towline.contract.environments import Environment, EnvironmentList, ShareLinks
 from towline.contract.keys import KeyList, NewKey
 from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeBar
-from towline.contract.platform import DockerStatus, Platform
+from towline.contract.platform import DockerStatus, DomainCheck, Platform
 from towline.contract.projects import Project, ProjectList, ProjectSummary, ProjectSummaryList
 from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
@@ -311,5 +311,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "registries.delete": lambda state, path, _query, _body: (state.registries.pop(path["registry"]), None)[1],
     "audit.list": _audit,
     "platform.get": _platform,
+    "platform.checkDomain": lambda _state, _path, query, _body: DomainCheck(
+        domain=query.domain or "localhost", host="towline-check.example.com", problem="It has no address."
+    ),
     **stub_second_factors.ANSWERS,
 }

@@ -299,6 +299,7 @@ TRIES: Final[dict[str, Try]] = {
     "webhookSecrets.delete": Try(MANAGES, "DELETE", f"{_S}/webhook-secrets/{{secret}}"),
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
+    "platform.checkDomain": Try(ADMINISTERS, "GET", "/platform/domain-check"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),
     "connections.create for everything": Try(
         ADMINISTERS, "POST", "/connections", {"platform": "github", "host": "h{number}.example.com", "secret": "a"}

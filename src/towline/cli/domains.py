@@ -23,6 +23,26 @@ def list_by_default(
         list_domains(project=project, service=service, as_json=as_json)
 
 
+@domains.command("check")
+def check_domain(
+    domain: Annotated[str | None, typer.Argument(help="Domain; else the instance's base domain.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether names below a domain lead to this server (administrators)."""
+    with open_session(as_json=as_json) as session:
+        found = session.client.instance.check_domain(domain)
+        facts = {
+            "domain": found.domain,
+            "looked up": found.host,
+            "addresses": found.addresses,
+            "this server": found.expected,
+            "problem": found.problem,
+            "next": found.hint,
+        }
+        session.output.model(found, facts)
+
+
 @domains.command("list")
 def list_domains(
     *,

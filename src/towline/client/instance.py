@@ -3,7 +3,7 @@
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
-from towline.contract.platform import Platform
+from towline.contract.platform import DomainCheck, DomainQuery, Platform
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 
@@ -54,6 +54,10 @@ class Instance:
     def get_platform(self) -> Platform:
         """What this installation is and how it is reached."""
         return self._connection.send(Call("platform.get"), Platform)
+
+    def check_domain(self, domain: str | None = None) -> DomainCheck:
+        """Whether a domain, or the instance's base domain, leads to this server."""
+        return self._connection.send(Call("platform.checkDomain", query=DomainQuery(domain=domain)), DomainCheck)
 
     def get_account(self) -> Account:
         """Who is calling."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from towline.contract.base import Model
+from towline.contract.base import Host, Model
 
 
 class DockerStatus(Model):
@@ -29,3 +29,20 @@ class Platform(Model):
     docker: DockerStatus = Field(description="The Docker daemon.")
     queued_deployments: int = Field(description="Deployments that wait.", examples=[0])
     running_deployments: int = Field(description="Deployments being worked on.", examples=[1])
+
+
+class DomainQuery(Model):
+    """Which domain is looked at."""
+
+    domain: Host | None = Field(default=None, description="Domain to look at; the instance's base domain by default.")
+
+
+class DomainCheck(Model):
+    """Whether generated hosts below a domain lead to this server."""
+
+    domain: str = Field(description="The domain.", examples=["example.com"])
+    host: str = Field(description="The name that was looked up.", examples=["towline-check.example.com"])
+    addresses: list[str] = Field(default=[], description="Addresses that DNS gave.", examples=[["203.0.113.9"]])
+    expected: list[str] = Field(default=[], description="This server's own addresses, as far as they are known.")
+    problem: str = Field(default="", description="What is wrong; empty when nothing is.")
+    hint: str = Field(default="", description="The next thing to do.")

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from towline import __version__
+from towline.actions.domain_check import check_domain
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
 from towline.contract.base import API_PREFIX
 from towline.contract.operations import JSON_MEDIA_TYPE
-from towline.contract.platform import DockerStatus, Platform
+from towline.contract.platform import DockerStatus, DomainCheck, DomainQuery, Platform
 from towline.web.deps import Call, get_platform
 from towline.web.openapi import build_openapi
 from towline.web.operations import OperationRouter
@@ -44,6 +45,20 @@ async def get(call: Call) -> Platform:
         ),
         queued_deployments=counts["queued"],
         running_deployments=counts["building"] + counts["deploying"],
+    )
+
+
+@router.operation("platform.checkDomain", holds_transaction=False)
+async def check(call: Call, query: DomainQuery) -> DomainCheck:
+    """Whether generated hosts below a domain lead to this server."""
+    found = await check_domain(call.platform, query.domain or call.platform.settings.base_domain)
+    return DomainCheck(
+        domain=found.domain,
+        host=found.host,
+        addresses=list(found.addresses),
+        expected=list(found.expected),
+        problem=found.problem,
+        hint=found.hint,
     )
 
 

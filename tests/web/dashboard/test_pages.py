@@ -77,3 +77,15 @@ async def test_a_viewer_is_offered_nothing_to_do(door: Door) -> None:
 async def test_who_is_not_signed_in_comes_back_after_signing_in(door: Door) -> None:
     away = await Browser(door.app).get("/account/keys")
     assert (away.status_code, away.headers["location"]) == (303, "/sign-in?next=/account/keys")
+
+
+async def test_the_first_page_of_an_administrator_shows_the_first_steps_and_what_each_waits_for(door: Door) -> None:
+    scene = await make_scene(door)
+    page = (await scene.people["root"].get("/")).text
+    assert "First steps" in page
+    assert "Only browsers on this machine reach it." in page
+    assert 'href="http://web-shop.localhost"' in page.partition('id="first-part"')[2].partition("</section>")[0]
+    assert "First steps" not in (await scene.people["owner"].get("/")).text
+    answer = await scene.people["root"].call("GET", "/platform/domain-check?domain=none.invalid")
+    assert answer.json()["problem"] == "towline-check.none.invalid has no address."
+    assert "*.none.invalid" in answer.json()["hint"]

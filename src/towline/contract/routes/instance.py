@@ -7,7 +7,7 @@ from towline.contract.audit import AuditList, AuditQuery
 from towline.contract.events import Event, Subscribe
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
 from towline.contract.operations import Operation, create, delete, read
-from towline.contract.platform import Platform
+from towline.contract.platform import DomainCheck, DomainQuery, Platform
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 INSTANCE_OPERATIONS: Final = (
@@ -50,6 +50,14 @@ INSTANCE_OPERATIONS: Final = (
         summary="List changes and refused attempts",
     ),
     read("platform.get", "/platform", needs="signed_in", gives=Platform, summary="Show the installation"),
+    read(
+        "platform.checkDomain",
+        "/platform/domain-check",
+        needs="administer",
+        gives=DomainCheck,
+        query=DomainQuery,
+        summary="Look whether a domain leads to this server",
+    ),
     Operation(
         "events",
         "WEBSOCKET",

@@ -12,6 +12,9 @@ from towline.web.dashboard.drawing import service_graph
 from towline.web.dashboard.fields import Fields, check_typed, source, text
 
 _CARDS: Final = 24
+_FEW: Final = 1
+_EXAMPLE: Final = "hello"
+"""The project that comes with the first start; it says nothing of one's own."""
 
 
 async def show_home(visit: Visit) -> View:
@@ -19,7 +22,10 @@ async def show_home(visit: Visit) -> View:
     cursor = visit.request.query_params.get("cursor")
     page = await visit.ask("projects.listSummaries", query={"limit": _CARDS, "cursor": cursor})
     installation = await visit.ask("platform.get")
+    is_first = len(page["items"]) <= _FEW and not cursor and visit.may(Permission.ADMINISTER)
     values = {
+        "domain": await visit.ask("platform.checkDomain") if is_first else None,
+        "own": [card for card in page["items"] if card["project"]["name"] != _EXAMPLE],
         "cards": page["items"],
         "next_cursor": page["next_cursor"],
         "url": installation["url"],
