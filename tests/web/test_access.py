@@ -7,10 +7,11 @@ from typing import Any, Final, cast
 
 import pytest
 from starlette.routing import Route, WebSocketRoute
+from tests.web.answers import OK, Answers
 from tests.web.crowd import Crowd, undone
 from tests.web.door import Person
 from tests.web.listening import listen
-from tests.web.tries import OK, PAGES, ROOMS, TRIES, Answers, Try
+from tests.web.tries import PAGES, ROOMS, TRIES, Try
 
 from towline.models.base import utc_now
 from towline.web.app import create_app
