@@ -31,6 +31,7 @@ from towline.routing.traefik.router import TraefikRouter
 from towline.sources.base import Source
 from towline.sources.custom import CustomSource
 from towline.sources.git.source import GitSource
+from towline.sources.installed import load_installed_sources
 from towline.sources.platforms.source import PLATFORMS, PlatformSource
 from towline.sources.push import PushSource
 from towline.sources.upload import UploadSource
@@ -129,7 +130,8 @@ def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[st
         git,
         *(PlatformSource(platform, git) for platform in PLATFORMS),
     ]
-    return {source.kind: source for source in sources}
+    installed = load_installed_sources(storage.store_tree, scratch, taken={source.kind for source in sources})
+    return {source.kind: source for source in [*sources, *installed]}
 
 
 def _router(settings: Settings) -> Router:

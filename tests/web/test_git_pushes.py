@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -10,6 +12,7 @@ from tests.web.serving import wait_until
 
 from towline.actions.platform import Platform
 from towline.actions.projects import Environment
+from towline.actions.pushes.tidying import remove_unneeded_repositories
 from towline.models.deployments import Deployment
 from towline.models.history import AuditEntry
 from towline.models.projects import ProjectCollaborator
@@ -21,6 +24,11 @@ async def list_deployments(pushed: Pushing) -> list[Deployment]:
     """All of them, oldest first."""
     async with pushed.served.platform.database.transaction() as work:
         return list(await work.session.scalars(select(Deployment).order_by(Deployment.created_at, Deployment.id)))
+
+
+def has_file(folder: Path, name: str) -> bool:
+    """Whether a file of that name is anywhere below."""
+    return next(folder.rglob(name), None) is not None
 
 
 async def test_a_push_shows_the_build_and_ends_once_it_is_live(platform: Platform, tmp_path: Path) -> None:
@@ -196,7 +204,7 @@ async def test_a_service_of_another_source_takes_no_pushes(platform: Platform, t
         await clone.commit(Dockerfile="FROM busybox\n")
         answer = await clone.push()
         assert answer.exit_code == 128
-        assert "towline services update web --source push" in answer.said
+        assert "towline git-remote web --take-pushes" in answer.said
 
 
 async def test_lfs_is_refused_in_its_own_words(platform: Platform, tmp_path: Path) -> None:
@@ -207,3 +215,49 @@ async def test_lfs_is_refused_in_its_own_words(platform: Platform, tmp_path: Pat
         assert answer.status_code == 501
         assert answer.headers["content-type"] == "application/vnd.git-lfs+json"
         assert "no LFS objects" in json.loads(answer.text)["message"]
+
+
+async def test_hostile_names_and_titles_are_only_text(platform: Platform, tmp_path: Path) -> None:
+    names = (
+        "$(touch${IFS}pwned)",
+        "`id`",
+        "a;b",
+        "it's",
+        'say"so',
+        "<b>&amp;",
+        "\u202egnp",
+        "日本",
+        "a%2e%2e",
+        "x" * 200,
+    )
+    async with pushing(platform, tmp_path) as pushed:
+        clone = await pushed.clone()
+        title = "$(id) `id` '\" <script>alert(1)</script> \u202egnp \x1b[31m; rm -rf /"
+        await clone.commit(title, Dockerfile="FROM busybox\n")
+        answer = await clone.push("main", *(f"main:refs/heads/{name}" for name in names))
+        assert answer.exit_code == 0, answer.said
+        assert "\x1b" not in answer.said
+        assert {f"refs/heads/{name}" for name in names} < (await clone.list_remote()).keys()
+        (deployment,) = await list_deployments(pushed)
+        assert "<script>alert(1)</script>" in deployment.commit_message
+        assert all(character.isprintable() for character in deployment.commit_message)
+        for name in ("y" * 600, "-x"):
+            assert (await clone.push(f"main:refs/heads/{name}")).exit_code != 0
+        assert not has_file(tmp_path, "pwned")
+
+
+async def test_a_repository_stays_within_its_limit_and_goes_with_its_service(
+    platform: Platform, tmp_path: Path
+) -> None:
+    small = replace(platform, settings=platform.settings.model_copy(update={"repository_max_bytes": 200_000}))
+    async with pushing(small, tmp_path) as pushed:
+        clone = await pushed.clone()
+        await clone.commit(Dockerfile="FROM busybox\n", noise=secrets.token_hex(500_000))
+        answer = await clone.push()
+        assert answer.exit_code == 1
+        assert "would have more than 200000 bytes" in answer.said
+        await remove_unneeded_repositories(platform)
+        assert await platform.repositories.list_names() == [pushed.served.world.service.id]
+        await pushed.served.owner.delete("/projects/shop/services/web")
+        await remove_unneeded_repositories(platform)
+        assert await platform.repositories.list_names() == []

@@ -14,7 +14,8 @@ class ServiceSource(Model):
     """Where code comes from; `config` is validated by the source itself.
 
     `git`: {url, branch, subdirectory, submodules} · `upload`: {} · `custom`: {image} or {dockerfile} ·
-    `github`, `gitlab`: {repository, branch, subdirectory}.
+    `github`, `gitlab`: {repository, branch, subdirectory} · `push`: {branch, rules, subdirectory}, for what is
+    pushed to Towline itself.
     """
 
     type: SourceType = Field(default="upload", description="Kind of source.", examples=["git"])

@@ -30,7 +30,7 @@ def check_takes_pushes(service: Service) -> None:
     if service.source_type != PUSH_KIND:
         raise Conflict(
             f"{service.name} is built from the source {service.source_type!r}, and not from what is pushed here.",
-            hint=f"Change that with `towline services update {service.name} --source push`.",
+            hint=f"Change that with `towline git-remote {service.name} --take-pushes`.",
         )
 
 
