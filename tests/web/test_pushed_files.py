@@ -228,6 +228,19 @@ async def test_only_pushes_to_production_s_branch_apply_it_and_only_where_it_is_
     assert shop.commits.seen == []
 
 
+async def test_a_connection_opens_the_repository_and_stays_where_it_is(shop: Shop) -> None:
+    await shop.owner.patch("/projects/shop/services/api", {"credential": None})
+    body = {"project": "shop", "platform": "github", "secret": "github_pat_" + "x" * 40}
+    await shop.owner.post("/connections", body)
+    await shop.push(_file())
+    assert (await shop.outcomes())[0][0] == "done"
+    [fetched] = shop.commits.seen
+    assert fetched.credential is not None
+    assert fetched.credential.password == body["secret"]
+    found = (await shop.owner.get("/projects/shop/services"))["items"]
+    assert [item["name"] for item in found if item["has_credential"]] == []
+
+
 async def test_a_push_that_had_to_wait_does_not_take_a_newer_one_back(shop: Shop) -> None:
     await shop.push(None)
     assert [status for status, _ in await shop.outcomes()] == ["queued"]

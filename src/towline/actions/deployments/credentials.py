@@ -1,5 +1,7 @@
 """What a deployment fetches with: its service's own credential, else that of its repository's connection."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -31,7 +33,12 @@ async def find_fetch_credential(attempt: Attempt, job: Job) -> Credential | None
         sealed = platform.secrets.open(job.service.source_credential, context=credential_context(job.service))
         credential = Credential(**orjson.loads(sealed))
     else:
-        credential = await _find_connected(platform, deployment)
+        credential = await find_connected(
+            platform,
+            project_id=deployment.project_id,
+            source_type=deployment.source_type,
+            config=deployment.source_config,
+        )
     if credential is not None:
         attempt.log.masker.add([credential.password, credential.ssh_key])
     return credential
@@ -43,16 +50,17 @@ async def connection_credential(platform: Platform, connection: Connection, repo
     return Credential(username=line.api.fetch_user(line.key), password=line.key.secret)
 
 
-async def _find_connected(platform: Platform, deployment: Deployment) -> Credential | None:
-    config, repository = deployment.source_config, repository_of(deployment.source_config)
+async def find_connected(
+    platform: Platform, *, project_id: str, source_type: str, config: Mapping[str, Any]
+) -> Credential | None:
+    """What the project's connection for a source's repository fetches with; None when there is none."""
+    repository = repository_of(config)
     # A token is for https alone: over ssh git would not use it, and in clear it would be given away.
     if not repository or (config.get("url") and urlsplit(str(config["url"])).scheme != "https"):
         return None
-    kind = "" if deployment.source_type == "git" else deployment.source_type
+    kind = "" if source_type == "git" else source_type
     async with platform.database.transaction() as work:
-        connection = await find_connection(
-            work.session, project_id=deployment.project_id, repository=repository, kind=kind
-        )
+        connection = await find_connection(work.session, project_id=project_id, repository=repository, kind=kind)
     if connection is None:
         return None
     return await connection_credential(platform, connection, repository.partition("/")[2])

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from towline.actions.deployments.credentials import credential_context
+from towline.actions.deployments.credentials import credential_context, find_connected
 from towline.actions.hooks.rules import (
     BRANCHES,
     PRODUCTION,
@@ -75,10 +75,13 @@ async def fetch_file(platform: Platform, hook: Hook, event: WebhookEvent, origin
     if source is None:
         raise NotFound(f"The source {origin.source_type!r} is not available here.")
     settings = platform.settings
+    credential = origin.credential or await find_connected(
+        platform, project_id=hook.project_id, source_type=origin.source_type, config=origin.config
+    )
     request = FetchRequest(
         config=origin.config,
         ref=event.revision,
-        credential=origin.credential,
+        credential=credential,
         closed_networks=tuple(filter(None, (settings.network_pool, settings.internal_address))),
         timeout=settings.fetch_timeout,
         max_bytes=settings.fetch_max_bytes,
