@@ -203,6 +203,23 @@ class TestOrchestrator:
         await bench.orchestrator.remove_network(bench.network)
         assert list(await bench.orchestrator.list_networks()) == [bench.network]
 
+    async def test_a_guest_keeps_its_address_and_leaves_with_the_network(self, bench: Bench) -> None:
+        instance = (await bench.orchestrator.deploy(bench.spec("silent"), count=1)).instances[0]
+        other = f"{bench.network}-other"
+        await bench.orchestrator.ensure_network(other, labels={})
+        for _ in range(2):
+            await bench.orchestrator.admit_guest(instance, other, aliases=("db",))
+        found = await bench.orchestrator.find_instance(instance)
+        assert found is not None
+        assert found.address == instance.address
+        assert [item.address for item in await bench.orchestrator.list_instances()] == [instance.address]
+        await bench.orchestrator.remove_network(other)
+        assert list(await bench.orchestrator.list_networks()) == [bench.network]
+        with pytest.raises(NotFound):
+            await bench.orchestrator.admit_guest(instance, other, aliases=("db",))
+        await bench.orchestrator.remove(instance, grace_seconds=0)
+        await bench.orchestrator.admit_guest(instance, bench.network, aliases=("db",))
+
     async def test_images_are_found_or_said_to_be_missing(self, bench: Bench) -> None:
         image = await bench.orchestrator.get_image(bench.images["web"])
         assert image.digest.startswith("sha256:")

@@ -32,6 +32,7 @@ from towline.models.deployments import Deployment, Registry, Release
 from towline.models.groups import Group, ServiceDependency
 from towline.models.hooks import HookDelivery
 from towline.models.identities import IdentityProvider
+from towline.models.previews import Preview
 from towline.models.projects import Project, ProjectCollaborator
 from towline.models.runs import CronRun
 from towline.models.services import Route, Service, Workload
@@ -148,9 +149,19 @@ class Crowd:
         run = CronRun(id=new_id("run"), workload_id=workload_id, status="success", **_run_facts(ids))
         work.session.add(run)
         self.values["run"] = run.id
+        await self._add_preview(work, ids)
         secret = await rotate_secret(self.door.platform, work, service_id, overlap=timedelta())
         self.values.update(service=service_id, route=route_id, registry=registry_id, deployment=rows[2][2].id)
         self.values.update(secret=secret.secret.id, connection=connection_id)
+
+    async def _add_preview(self, work: Work, ids: dict[str, str]) -> None:
+        """A preview that was never deployed."""
+        environment = await add_environment(work, ids["project_id"], "try", kind=EnvironmentKind.PREVIEW)
+        facts = {"project_id": ids["project_id"], "base_environment_id": ids["environment_id"], "origin": "custom"}
+        preview = Preview(id=new_id("prv"), environment_id=environment.id, service_ids=[ids["service_id"]], **facts)
+        work.session.add(preview)
+        await work.session.flush()
+        self.values["preview"] = preview.id
 
     async def _add_backup(self, work: Work, ids: dict[str, str]) -> None:
         """A snapshot that failed, and a restore that did too."""

@@ -17,6 +17,11 @@ variables:
   MADE: {secret: true, generate: true}
 preview_variables:
   LOG_LEVEL: debug
+previews:
+  pull_requests: true
+  main: web
+  shared: [db]
+  lifetime_seconds: 172800
 services:
   web:
     image: example/web:1

@@ -48,6 +48,9 @@ _D: Final = "/deployments/{deployment}"
 _UPLOAD: Final = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
 _FILE: Final = {"project": "{name}", "services": {"api": {"image": "app:1"}}}
 _CHANNEL: Final = {"name": "c{number}", "kind": "email", "address": "kim@example.com"}
+_MOVE: Final = {"from_environment": "production", "to_environment": "staging"}
+_PROVIDER: Final = {"name": "new-{number}", "kind": "github", "client_id": "a", "client_secret": "b"}
+_LOGIN: Final = {"host": "r{number}.example.com", "username": "a", "password": "b"}
 _NAMED: Final = {"project": "{project}", "service": "{service}"}
 
 TRIES: Final[dict[str, Try]] = {
@@ -82,12 +85,7 @@ TRIES: Final[dict[str, Try]] = {
     "mail.test": Try(ADMINISTERS, "POST", "/mail/test", {}),
     "identityProviders.listForSignIn": Try(OPEN, "GET", "/sign-in/providers"),
     "identityProviders.list": Try(ADMINISTERS, "GET", "/identity-providers"),
-    "identityProviders.create": Try(
-        LETS_IN,
-        "POST",
-        "/identity-providers",
-        {"name": "new-{number}", "kind": "github", "client_id": "a", "client_secret": "b"},
-    ),
+    "identityProviders.create": Try(LETS_IN, "POST", "/identity-providers", _PROVIDER),
     "identityProviders.get": Try(ADMINISTERS, "GET", "/identity-providers/{provider}"),
     "identityProviders.update": Try(LETS_IN, "PATCH", "/identity-providers/{provider}", {"title": "x"}),
     "identityProviders.delete": Try(ADMINISTERS, "DELETE", "/identity-providers/{provider}"),
@@ -161,6 +159,16 @@ TRIES: Final[dict[str, Try]] = {
     "hooks.delete": Try(MANAGES, "DELETE", f"{_P}/hooks/{{hook}}"),
     "hooks.listDeliveries": Try(DEPLOYS, "GET", f"{_P}/hooks/{{hook}}/deliveries"),
     "hooks.replay": Try(DEPLOYS, "POST", f"{_P}/hooks/{{hook}}/deliveries/{{delivery}}/replay"),
+    "previews.list": Try(VIEWS, "GET", f"{_P}/previews"),
+    "previews.create": Try(PREVIEWS, "POST", f"{_P}/previews", {"name": "new-{number}"}),
+    "previews.get": Try(VIEWS, "GET", f"{_P}/previews/{{preview}}"),
+    "previews.update": Try(PREVIEWS, "PATCH", f"{_P}/previews/{{preview}}", {"title": "x"}),
+    "previews.delete": Try(PREVIEWS, "DELETE", f"{_P}/previews/{{preview}}"),
+    "previews.extend": Try(PREVIEWS, "POST", f"{_P}/previews/{{preview}}/extend"),
+    "previews.approve": Try(PREVIEWS, "POST", f"{_P}/previews/{{preview}}/approve", {"revision": "0" * 40}),
+    "previews.wake": Try(PREVIEWS, "POST", f"{_P}/previews/{{preview}}/wake"),
+    "previews.getRules": Try(VIEWS, "GET", f"{_P}/preview-rules"),
+    "previews.updateRules": Try(MANAGES, "PUT", f"{_P}/preview-rules", {"cap": 3}),
     "templates.list": Try(EVERYONE, "GET", "/templates"),
     "templates.get": Try(EVERYONE, "GET", "/templates/redis"),
     "backups.list": Try(VIEWS, "GET", f"{_P}/backups"),
@@ -209,12 +217,7 @@ TRIES: Final[dict[str, Try]] = {
     "dependencies.list": Try(VIEWS, "GET", f"{_P}/dependencies"),
     "dependencies.set": Try(MANAGES, "PUT", f"{_S}/dependencies/{{needed}}", {"cascade": True}),
     "dependencies.delete": Try(MANAGES, "DELETE", f"{_S}/dependencies/{{needed}}"),
-    "releases.promote": Try(
-        DEPLOYS,
-        "POST",
-        f"{_S}/releases/1/promote",
-        {"from_environment": "production", "to_environment": "staging"},
-    ),
+    "releases.promote": Try(DEPLOYS, "POST", f"{_S}/releases/1/promote", _MOVE),
     "routes.list": Try(VIEWS, "GET", f"{_S}/routes"),
     "routes.create": Try(MANAGES, "POST", f"{_S}/routes", {"host": "new-{number}.example.com"}),
     "routes.delete": Try(MANAGES, "DELETE", f"{_S}/routes/{{route}}"),
@@ -248,12 +251,7 @@ TRIES: Final[dict[str, Try]] = {
     "notifications.test": Try(MANAGES, "POST", "/notification-channels/{channel}/test"),
     "notifications.list": Try(MANAGES, "GET", "/notification-channels/{channel}/notifications"),
     "registries.list": Try(MANAGES, "GET", "/registries", query={"project": "{project}"}),
-    "registries.create": Try(
-        MANAGES,
-        "POST",
-        "/registries",
-        {"project": "{project}", "host": "r{number}.example.com", "username": "a", "password": "b"},
-    ),
+    "registries.create": Try(MANAGES, "POST", "/registries", {"project": "{project}", **_LOGIN}),
     "registries.delete": Try(MANAGES, "DELETE", "/registries/{registry}"),
     "audit.list": Try(INVITES, "GET", "/audit", query={"project": "{project}"}),
     "audit.export": Try(INVITES, "GET", "/audit/export", query={"project": "{project}"}),
@@ -274,9 +272,7 @@ TRIES: Final[dict[str, Try]] = {
     "invitations.list of everything": Try(ADMINISTERS, "GET", "/invitations"),
     "notifications.listChannels of the instance": Try(ADMINISTERS, "GET", "/notification-channels"),
     "notifications.createChannel of the instance": Try(ADMINISTERS, "POST", "/notification-channels", _CHANNEL),
-    "registries.create for everything": Try(
-        ADMINISTERS, "POST", "/registries", {"host": "r{number}.example.com", "username": "a", "password": "b"}
-    ),
+    "registries.create for everything": Try(ADMINISTERS, "POST", "/registries", _LOGIN),
 }
 
 ROOMS: Final[dict[str, Answers]] = {

@@ -12,11 +12,12 @@ from towline.actions.events import relay_events
 from towline.actions.health import check_all
 from towline.actions.hooks.applying import ReadFile, apply_pushed_files
 from towline.actions.hooks.working import work_through
-from towline.actions.janitor import clean_up, remove_temporary_folders
+from towline.actions.janitor import clean_up, remove_temporary_folders, remove_unneeded
 from towline.actions.metrics.sampling import Sampler
 from towline.actions.notifications.sending import notify
 from towline.actions.notifications.watching import watch_troubles
 from towline.actions.platform import Platform
+from towline.actions.previews.keeping import look_after_previews
 from towline.actions.pushes.tidying import remove_unneeded_repositories
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
 from towline.actions.resealing import Resealing
@@ -40,6 +41,7 @@ _RESEAL_EVERY = timedelta(seconds=2)
 _HOOKS_EVERY = timedelta(seconds=5)
 _DUE_EVERY = timedelta(seconds=1)
 _WATCH_EVERY = timedelta(minutes=5)
+_PREVIEWS_EVERY = timedelta(seconds=10)
 _RECONCILES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
@@ -95,6 +97,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
         roles.create_task(_every(settings.sweep_interval, Activity(platform).look), name="activity")
         roles.create_task(wake_sleepers(platform), name="wake")
         roles.create_task(correspond(platform), name="mail")
+        roles.create_task(_every(_PREVIEWS_EVERY, lambda: _look_after_previews(platform)), name="previews")
         roles.create_task(_answer_hooks(platform, lambda: work_through(platform)), name="hooks")
         if (read := read_file) is not None:
             roles.create_task(_answer_hooks(platform, lambda: apply_pushed_files(platform, read)), name="pushed files")
@@ -105,6 +108,11 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
         roles.create_task(_watch_engine(platform, logs), name="engine")
         roles.create_task(errands.run(), name="backups")
         roles.create_task(_answer_bell(platform, errands), name="bell")
+
+
+async def _look_after_previews(platform: Platform) -> None:
+    if await look_after_previews(platform):
+        await remove_unneeded(platform)
 
 
 async def _as_coroutine(call: Callable[[], Awaitable[None]]) -> None:

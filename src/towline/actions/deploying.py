@@ -13,6 +13,7 @@ from towline.actions.deployments.requests import DeploymentRequest, request_depl
 from towline.actions.environments import get_environment
 from towline.actions.graph.order import limited_to, needs_of, to_order
 from towline.actions.platform import Platform
+from towline.actions.sharing import find_own_services, find_preview_of
 from towline.actions.uploads import check_deployable
 from towline.errors import InvalidInput, NotFound
 from towline.infra.database import Work
@@ -127,7 +128,9 @@ async def _bring_up(
     """Queue what a service needs and is not live and healthy, in order; what the service itself has to wait for."""
     own = place.service.id
     graph = await get_graph(work, place.project.id)
-    missing = await list_missing(work, place.environment, sorted(needs_of(graph.needs, [own])))
+    there = await find_own_services(work, place.environment)
+    needed = needs_of(graph.needs, [own]) & (graph.names.keys() if there is None else there)
+    missing = await list_missing(work, place.environment, sorted(needed))
     order = limited_to(graph.needs, {*missing, own})
     asked: dict[str, Deployment] = {}
     for service_id in to_order(order):
@@ -136,11 +139,11 @@ async def _bring_up(
         found = await find_open(work, service_id, place.environment)
         if found is None:
             service = await work.session.get_one(Service, service_id)
-            there = Place(place.project, service, place.environment)
+            its_place = Place(place.project, service, place.environment)
             wanted = await check_needed(
-                platform, work, there, workload=missing[service_id], caller=caller, trigger=trigger
+                platform, work, its_place, workload=missing[service_id], caller=caller, trigger=trigger
             )
-            found = await queue(platform, work, there, wanted)
+            found = await queue(platform, work, its_place, wanted)
             await wait_for(work, found, [(asked[need], graph.names[need]) for need in order[service_id]])
         asked[service_id] = found
     return [(asked[need], graph.names[need]) for need in order[own]]
@@ -229,12 +232,18 @@ def _repeats_upload(place: Place, wanted: Wanted) -> bool:
 
 
 async def _get_last_upload(work: Work, place: Place) -> Deployment:
-    """The newest deployment here whose fetched upload can be built again, though the archive itself may be gone."""
+    """The newest deployment here whose fetched upload can be built again, though the archive itself may be gone.
+
+    A preview that had none of its own takes that of its base environment.
+    """
+    preview = await find_preview_of(work, place.environment)
+    environment_ids = [place.environment.id, *([preview.base_environment_id] if preview is not None else [])]
+    is_here = Deployment.environment_id == place.environment.id
     query = (
         select(Deployment)
-        .where(Deployment.service_id == place.service.id, Deployment.environment_id == place.environment.id)
+        .where(Deployment.service_id == place.service.id, Deployment.environment_id.in_(environment_ids))
         .where(Deployment.source_type == "upload", Deployment.bundle_digest != "")
-        .order_by(Deployment.created_at.desc())
+        .order_by(is_here.desc(), Deployment.created_at.desc())
         .limit(1)
     )
     deployment = (await work.session.scalars(query)).first()

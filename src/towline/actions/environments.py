@@ -8,7 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.events import emit
+from towline.actions.guests import admit_guests
 from towline.actions.platform import Platform
+from towline.actions.routes import publish_environment
+from towline.actions.sharing import find_preview_of
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -88,4 +91,14 @@ async def ensure_network(platform: Platform, environment: Environment, project: 
                 update(Environment).where(Environment.id == environment.id).values(network=network, subnet=subnet)
             )
         environment.network, environment.subnet = network, subnet
+        await _admit_to_base(platform, environment)
     return environment
+
+
+async def _admit_to_base(platform: Platform, environment: Environment) -> None:
+    """Let instances of a preview, whose subnet is known now, call what it uses of its base environment."""
+    async with platform.database.transaction() as work:
+        preview = await find_preview_of(work, environment)
+    if preview is not None and preview.shared:
+        await publish_environment(platform, preview.base_environment_id)
+        await admit_guests(platform, preview_id=preview.id)

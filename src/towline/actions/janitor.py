@@ -12,6 +12,7 @@ from towline.actions.platform import Platform
 from towline.actions.private_images import forget_removed_images
 from towline.actions.runs.history import forget_old_runs
 from towline.actions.sessions import forget_old_sessions
+from towline.actions.strays import remove_strays
 from towline.actions.tickets import forget_old_tickets
 from towline.errors import TowlineError
 from towline.infra.database import Work
@@ -34,15 +35,21 @@ _LONGEST_LINE = 16_384 * 4  # bytes of UTF-8
 async def clean_up(platform: Platform) -> None:
     """One round over everything that grows."""
     await forget_old_releases(platform)
-    await remove_unneeded_images(platform)
-    await forget_removed_images(platform)
-    await remove_unneeded_bundles(platform)
+    await remove_strays(platform)
+    await remove_unneeded(platform)
     await trim_history(platform)
     await thin_samples(platform)
     await forget_old_runs(platform)
     await forget_old_notifications(platform)
     await trim_logs(platform)
     await trim_audit(platform)
+
+
+async def remove_unneeded(platform: Platform) -> None:
+    """Remove images and bundles that nothing needs any more."""
+    await remove_unneeded_images(platform)
+    await forget_removed_images(platform)
+    await remove_unneeded_bundles(platform)
 
 
 async def remove_temporary_folders(platform: Platform) -> None:
@@ -179,8 +186,10 @@ async def _trim_log(platform: Platform, log_id: int, *, oldest: object, up_to: i
 async def _needed_images(work: Work) -> set[str]:
     releases = await work.session.execute(select(Release.image, Release.image_digest).where(Release.is_kept))
     builds = await work.session.execute(select(Build.image, Build.image_digest).where(Build.used_at > _recent()))
+    # A release that is promoted is named by the source alone until it is looked for.
+    promoted = Deployment.source_config["image"].astext
     open_images = await work.session.execute(
-        select(Deployment.image, Deployment.image).where(Deployment.status.in_(OPEN_STATUSES))
+        select(Deployment.image, promoted).where(Deployment.status.in_(OPEN_STATUSES))
     )
     return {name for row in [*releases, *builds, *open_images] for name in row if name}
 

@@ -8,15 +8,17 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, and_, delete, select, text
 
+from towline.actions.generated_hosts import list_host_candidates
 from towline.actions.platform import Platform
 from towline.actions.preview_certificates import take_certificate
+from towline.actions.sharing import list_guests
 from towline.actions.sleep import LIVE, Sleep
 from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
 from towline.models.groups import Candidate
 from towline.models.projects import Environment, Project
 from towline.models.services import Instance, Route, Service, Workload
-from towline.names import generated_label, has_authority, new_id
+from towline.names import has_authority, new_id
 from towline.values import Absence, EnvironmentKind, Middlewares, ServiceType
 from towline.values import Route as RouteValue
 
@@ -201,8 +203,9 @@ async def _list_internal_routes(
 ) -> list[RouteValue]:
     if not environment.subnet or not platform.settings.internal_address:
         return []
+    guests = await list_guests(work, environment.id)
     query = (
-        select(Workload.id, Service.name)
+        select(Workload.id, Service.id, Service.name)
         .join(Service, Service.id == Workload.service_id)
         .where(Workload.environment_id == environment.id, Service.type == ServiceType.WEB)
         .order_by(Workload.id)
@@ -213,9 +216,9 @@ async def _list_internal_routes(
             host=internal_host(name),
             servers=servers.get(workload_id, ()),
             certificate="none",
-            internal_from=(environment.subnet,),
+            internal_from=(environment.subnet, *guests.get(service_id, ())),
         )
-        for workload_id, name in await work.session.execute(query)
+        for workload_id, service_id, name in await work.session.execute(query)
     ]
 
 
@@ -268,17 +271,11 @@ def _middlewares(stored: dict[str, Any]) -> Middlewares:
 async def _free_host(
     platform: Platform, work: Work, *, project: Project, service: Service, environment: Environment
 ) -> str:
-    domain = project.base_domain or platform.settings.base_domain
-    label = generated_label(
-        project=project.name,
-        service=service.name,
-        environment=environment.name,
-        is_production=environment.kind == EnvironmentKind.PRODUCTION,
-    )
-    for candidate in (f"{label}.{domain}", f"{label[:54]}-{service.id[-8:]}.{domain}"):
+    candidates = await list_host_candidates(platform, work, project=project, service=service, environment=environment)
+    for candidate in candidates:
         if candidate in platform.settings.own_hosts:
             continue
         await lock_host(work, candidate)
         if await work.session.scalar(select(Route.id).where(Route.host == candidate)) is None:
             return candidate
-    raise Conflict(f"The host {label}.{domain} is taken.", hint="Rename the service or give it a domain of its own.")
+    raise Conflict(f"The host {candidates[0]} is taken.", hint="Rename the service or give it a domain of its own.")

@@ -91,11 +91,14 @@ def open_variables(platform: Platform, sealed: bytes, *, release_id: str) -> tup
     return {name: variable.value for name, variable in frozen.items() if not variable.mount_path}, secrets
 
 
-def applies(variable: Variable, kind: EnvironmentKind) -> bool:
+def applies(variable: Variable, kind: EnvironmentKind, *, is_fork: bool = False) -> bool:
     """Whether instances in environments of a kind get a variable.
 
-    Limits to kinds count; upper-level secrets reach previews only when the variable names that kind.
+    Limits to kinds count; upper-level secrets reach previews only when the variable names that kind. What is built from
+    a stranger's fork gets variables of previews alone: of that level, and plain ones that name that kind.
     """
+    if is_fork and variable.level != "preview":
+        return not variable.is_secret and kind in (variable.environment_kinds or ())
     if variable.environment_kinds is not None:
         return kind in variable.environment_kinds
     return kind is not EnvironmentKind.PREVIEW or variable.level == "preview" or not variable.is_secret

@@ -17,6 +17,7 @@ from towline.client.identities import Device, Identities, IdentityProviders
 from towline.client.instance import Instance, Keys, Registries
 from towline.client.members import Invitations, Members
 from towline.client.notifications import Notifications
+from towline.client.previews import Previews
 from towline.client.project_files import ProjectFiles
 from towline.client.projects import Environments, Projects
 from towline.client.releases import Releases
@@ -55,6 +56,7 @@ class TowlineClient:
         self.connections = Connections(self.connection)
         self.hooks = Hooks(self.connection)
         self.notifications = Notifications(self.connection)
+        self.previews = Previews(self.connection)
         self.project_files = ProjectFiles(self.connection)
         self.templates = Templates(self.connection)
         self.backups = Backups(self.connection)

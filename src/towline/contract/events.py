@@ -78,6 +78,7 @@ class EventDetail(Model):
     environment_id: str | None = Field(default=None, description="Id of the environment.")
     group: str | None = Field(default=None, description="Id of the group that the deployment belongs to.")
     run: str | None = Field(default=None, description="Id of the run of a cron service.")
+    preview: str | None = Field(default=None, description="Id of the preview.")
     was: str | None = Field(default=None, description="Health before.")
     response_ms: float | None = Field(default=None, description="Response time of a health check in milliseconds.")
 
@@ -90,7 +91,8 @@ class Event(Model):
     sequence: int = Field(description="Number in order of commit; grows, but a room does not see all of them.")
     type: str = Field(
         description="`deployment.started|progress|completed|failed`, `group.*` likewise, "
-        "`run.started|finished|failed`, `service.health`, and more.",
+        "`run.started|finished|failed`, `preview.created|updated|removed|expired|waiting|approved`, "
+        "`service.health`, and more.",
         examples=["deployment.progress"],
     )
     at: datetime = Field(description="When it became true.")

@@ -22,6 +22,7 @@ from towline.contract.base import (
     VariableName,
     VariableText,
 )
+from towline.contract.previews import PreviewRules
 from towline.contract.services import (
     Builder,
     Cpus,
@@ -216,6 +217,9 @@ class ProjectFile(_WithVariables):
     base_domain: Host | None = Field(default=None, description="Domain of generated hosts; null: the instance's.")
     variables: Variables = Field(default={}, description="Variables of all its services.")
     preview_variables: Variables = Field(default={}, description="Variables of all its previews.")
+    previews: PreviewRules | None = Field(
+        default=None, description="Rules for its previews; what is left out of them is as by default."
+    )
     services: Annotated[dict[Slug, FileService], Field(max_length=MOST_SERVICES)] = Field(
         default={}, description="Services by name."
     )
@@ -291,7 +295,9 @@ class Change(Model):
     action: Literal["create", "update", "delete", "keep", "missing"] = Field(
         description="`keep`: is not in the file and stays · `missing`: a secret that has no value yet."
     )
-    kind: Literal["project", "service", "variable", "dependency", "domain"] = Field(description="What it is.")
+    kind: Literal["project", "service", "variable", "dependency", "domain", "previews"] = Field(
+        description="What it is."
+    )
     service: str = Field(default="", description="Its service; empty: the project's own.")
     name: str = Field(description="Its name.")
     fields: list[FieldChange] = Field(default=[], description="What changes of it.")

@@ -1,6 +1,7 @@
 """Projects, who works on them, and their environments."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,7 +10,7 @@ from towline.models.base import Identified, Row, utc_now
 
 
 class Project(Identified, Row):
-    """A named group of services, the unit of access."""
+    """A named group of services, the unit of access. `preview_rules` hold contract.previews.PreviewRules as JSON."""
 
     __tablename__ = "projects"
 
@@ -18,6 +19,7 @@ class Project(Identified, Row):
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     base_domain: Mapped[str] = mapped_column(default="")
     takes_global_secrets: Mapped[bool] = mapped_column(default=False)
+    preview_rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
 

@@ -176,8 +176,15 @@ class Orchestrator(ABC):
         """
 
     @abstractmethod
+    async def admit_guest(self, instance: Instance, network: str, *, aliases: Sequence[str]) -> None:
+        """Let an instance of another network be reached in this one too, by these names; its own address stays its own.
+
+        Done when it is there already, or is gone; NotFound when there is no such network.
+        """
+
+    @abstractmethod
     async def remove_network(self, name: str) -> None:
-        """Remove the network when nothing uses it."""
+        """Remove the network when nothing but guests uses it."""
 
     @abstractmethod
     async def list_networks(self) -> Sequence[str]:

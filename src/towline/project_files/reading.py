@@ -37,6 +37,7 @@ def wanted_state(file: ProjectFile) -> ProjectState:
         settings=_project_settings(file),
         variables=_variables(file.variables),
         preview_variables=_variables(file.preview_variables),
+        preview_rules=file.previews.model_dump(mode="json") if file.previews is not None else None,
         services={name: _service(service) for name, service in sorted(file.services.items())},
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from towline.actions.project_files.state import DomainKey, DomainState, ProjectState, ServiceState, Variables
+from towline.contract.previews import PreviewRules
 from towline.contract.project_file import ProjectFile, memory_size
 from towline.project_files.reading import default_settings
 
@@ -27,6 +28,7 @@ def export_file(state: ProjectState) -> ProjectFile:
         "project": state.name,
         **_kept(state.settings),
         **_kept({"variables": _variables(state.variables), "preview_variables": _variables(state.preview_variables)}),
+        **_kept({"previews": _said_rules(state.preview_rules or {})}),
         "services": {name: _service(service) for name, service in state.services.items()},
     }
     return ProjectFile.model_validate(given)
@@ -38,6 +40,12 @@ def to_document(file: ProjectFile) -> dict[str, Any]:
         "version": file.version,
         "project": file.project,
     }
+
+
+def _said_rules(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from the rules by default."""
+    defaults = PreviewRules().model_dump(mode="json")
+    return {name: value for name, value in rules.items() if value != defaults[name]}
 
 
 def _service(state: ServiceState) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from towline.actions.configuration.references import Reference, Value, find_references, resolve
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route, internal_host, route_url
+from towline.actions.sharing import find_home, is_of_fork
 from towline.actions.variables import LEVELS, EffectiveVariable, applies, check_size, merge, variable_context
 from towline.actions.workloads import lock_workload
 from towline.errors import InvalidInput
@@ -71,9 +72,10 @@ async def merge_variables(
     rows = list(await work.session.scalars(select(Variable).where(_reaches(target, ids))))
     shared: dict[str, list[EffectiveVariable]] = {level: [] for level in LEVELS}
     own: dict[str, list[EffectiveVariable]] = {id_: [] for id_ in ids}
+    is_fork = await is_of_fork(work, target.environment)
     # Those of one preview come after those of all previews, and so hide them.
     for row in sorted(rows, key=lambda row: row.environment_id is not None):
-        if applies(row, target.kind) and _is_taken(row, target.project):
+        if applies(row, target.kind, is_fork=is_fork) and _is_taken(row, target.project):
             (own[row.service_id] if row.service_id else shared[row.level]).append(_open(platform, row))
     return {id_: merge({**shared, "service": variables}) for id_, variables in own.items()}
 
@@ -155,6 +157,7 @@ def _quietly_found(text: str, *, place: str) -> Iterable[Reference]:
 async def _facts_of(platform: Platform, work: Work, target: Target, *, service: Service) -> dict[str, str]:
     if service.type != ServiceType.WEB:
         return {"host": service.name, **({"port": str(service.port)} if service.port else {})}
+    target = replace(target, environment=await find_home(work, service, target.environment))
     route = await _find_route(work, target, service)
     if route is None:
         workload = await lock_workload(work, project=target.project, service=service, environment=target.environment)

@@ -11,6 +11,7 @@ from towline.actions.configuration.places import GLOBAL, Place
 from towline.actions.configuration.references import find_references
 from towline.actions.events import emit
 from towline.actions.platform import Platform
+from towline.actions.sharing import is_of_fork
 from towline.actions.variables import LEVELS, applies, check_size, variable_context
 from towline.errors import InvalidInput, NotFound
 from towline.infra.database import Work
@@ -106,8 +107,8 @@ async def list_variables(work: Work, place: Place, *, environment: Environment |
     rows.sort(key=lambda row: (row.name, LEVELS.index(row.level), row.environment_id is not None))
     if environment is None:
         return rows
-    kind = EnvironmentKind(environment.kind)
-    return list({row.name: row for row in rows if applies(row, kind)}.values())
+    kind, is_fork = EnvironmentKind(environment.kind), await is_of_fork(work, environment)
+    return list({row.name: row for row in rows if applies(row, kind, is_fork=is_fork)}.values())
 
 
 async def get_variable(work: Work, place: Place, name: str) -> Variable:

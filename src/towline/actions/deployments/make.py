@@ -15,6 +15,7 @@ from towline.actions.deployments.job import Job
 from towline.actions.private_images import pull_for_project
 from towline.actions.registries import find_credential, list_credentials
 from towline.actions.settings import build_fingerprint, build_spec
+from towline.actions.sharing import is_of_fork
 from towline.actions.variables import open_variables, seal_variables
 from towline.errors import BuildFailed, ImageNotFound, InvalidInput, NotFound
 from towline.models.base import utc_now
@@ -118,7 +119,9 @@ async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
         commit_sha=bundle.revision,
         commit_message=bundle.message.replace("\0", "")[:2000],
     )
-    spec = _build_spec(attempt, job)
+    async with attempt.platform.database.transaction() as work:
+        is_fork = await is_of_fork(work, job.environment)
+    spec = _build_spec(attempt, job, is_fork=is_fork)
     fingerprint = build_fingerprint(spec, bundle_digest=bundle.digest)
     image = None if attempt.deployment.no_cache else await _find_built(attempt, job, fingerprint)
     if image is not None:
@@ -130,10 +133,10 @@ async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
     return image
 
 
-def _build_spec(attempt: Attempt, job: Job) -> BuildSpec:
+def _build_spec(attempt: Attempt, job: Job, *, is_fork: bool) -> BuildSpec:
     platform, service = attempt.platform, job.service
     secrets: dict[str, str] = {}
-    if service.build_secrets is not None:
+    if service.build_secrets is not None and not is_fork:
         secrets = orjson.loads(platform.secrets.open(service.build_secrets, context=build_secrets_context(service)))
         attempt.log.masker.add(secrets.values())
     spec = build_spec(
@@ -145,7 +148,8 @@ def _build_spec(attempt: Attempt, job: Job) -> BuildSpec:
         cpus=build_cpus(platform.settings),
         use_cache=not attempt.deployment.no_cache,
     )
-    spec = replace(spec, cache_scope=job.project.id)
+    # What a stranger's build leaves in the cache is not for builds of the project itself.
+    spec = replace(spec, cache_scope=f"{job.project.id}-forks" if is_fork else job.project.id)
     if attempt.deployment.source_type == "custom":
         return replace(spec, dockerfile_path="Dockerfile", context=".")
     return spec

@@ -10,6 +10,7 @@ from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.waiting import cancel_group_of
 from towline.actions.platform import Platform
 from towline.actions.routes import ensure_generated_route
+from towline.actions.sharing import check_belongs
 from towline.actions.sleep import ask_for
 from towline.actions.workloads import lock_workload
 from towline.errors import Conflict, NotFound
@@ -58,6 +59,7 @@ async def request_deployment(
 
     Every door ends here: API, CLI, webhook, preview, cascade and rollback.
     """
+    await check_belongs(work, service, environment)
     workload = await lock_workload(work, project=project, service=service, environment=environment)
     await ensure_generated_route(
         platform, work, project=project, service=service, environment=environment, workload=workload

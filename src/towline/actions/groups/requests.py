@@ -16,6 +16,7 @@ from towline.actions.deployments.waiting import OPEN, emit_group
 from towline.actions.graph.order import Graph, limited_to, needs_of
 from towline.actions.platform import Platform
 from towline.actions.settings import run_settings
+from towline.actions.sharing import check_belongs, find_own_services
 from towline.actions.sleep import LIVE
 from towline.actions.workloads import wanted_replicas
 from towline.errors import InvalidInput
@@ -59,13 +60,10 @@ async def request_group(
     superseded. InvalidInput names a service that has nothing to deploy.
     """
     scene = await lock_scene(work, project, environment)
-    chosen = {*wanted} or {one for one, workload in scene.workloads.items() if workload.wanted in LIVE}
-    if not chosen:
-        raise InvalidInput(
-            f"{project.name} has no service to deploy.", hint="Create a service, or start a stopped one."
-        )
+    chosen = await _choose(work, scene, wanted)
     graph = await get_graph(work, project.id)
-    missing = await list_missing(work, environment, sorted(needs_of(graph.needs, chosen) - chosen))
+    needed = needs_of(graph.needs, chosen) & scene.workloads.keys()
+    missing = await list_missing(work, environment, sorted(needed - chosen))
     asked: dict[str, Asked] = {}
     under_way: dict[str, Deployment] = {}
     for service_id, workload in missing.items():
@@ -82,6 +80,17 @@ async def request_group(
     group = await add_group(platform, work, scene, asked, trigger=trigger, requested_by=caller.user_id)
     await _wait_for_others(work, scene, group, limited_to(graph.needs, {*asked, *under_way}), under_way=under_way)
     return group
+
+
+async def _choose(work: Work, scene: Scene, wanted: Collection[str]) -> set[str]:
+    for service_id in wanted:
+        await check_belongs(work, scene.services[service_id], scene.environment)
+    chosen = {*wanted} or {one for one, workload in scene.workloads.items() if workload.wanted in LIVE}
+    if not chosen:
+        raise InvalidInput(
+            f"{scene.project.name} has no service to deploy.", hint="Create a service, or start a stopped one."
+        )
+    return chosen
 
 
 async def _wait_for_others(
@@ -112,8 +121,9 @@ async def lock_scene(work: Work, project: Project, environment: Environment) -> 
     )
     query = select(Service).where(Service.project_id == project.id, Service.deleted_at.is_(None)).order_by(Service.name)
     services = {service.id: service for service in await work.session.scalars(query)}
-    if services:
-        rows = [_new_workload(service, environment) for service in services.values()]
+    own = await find_own_services(work, environment)
+    rows = [_new_workload(service, environment) for service in services.values() if own is None or service.id in own]
+    if rows:
         await work.session.execute(insert(Workload).values(rows).on_conflict_do_nothing())
     locked = (
         select(Workload)

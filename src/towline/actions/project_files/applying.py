@@ -22,6 +22,7 @@ from towline.actions.domains import WantedRoute, add_route, delete_route
 from towline.actions.environments import get_environment
 from towline.actions.groups.requests import request_group
 from towline.actions.platform import Platform
+from towline.actions.previews.settings import set_rules
 from towline.actions.project_files.difference import Difference
 from towline.actions.project_files.planning import Plan, Request
 from towline.actions.project_files.state import UPLOAD, VariableState
@@ -36,7 +37,7 @@ from towline.models.services import Route, Service, Workload
 from towline.values import ServiceType
 
 _GENERATED_BYTES = 24
-_ORDER = ("project", "service", "dependency", "variable", "domain")
+_ORDER = ("project", "service", "dependency", "variable", "domain", "previews")
 
 
 def check_fingerprint(plan: Plan, fingerprint: str) -> None:
@@ -141,6 +142,10 @@ class Application:
             value = reveal(self.platform, await get_variable(self.work, place, item.name))
         wanted = WantedVariable(item.name, value, state.is_secret, state.kinds, state.mount_path)
         await set_variables(self.platform, self.work, place, [wanted], caller=self.caller)
+
+    async def _change_previews(self, item: Difference) -> None:
+        del item
+        await set_rules(self.platform, self.work, self.project, self.plan.wanted.preview_rules or {})
 
     async def _change_domain(self, item: Difference) -> None:
         assert item.domain is not None

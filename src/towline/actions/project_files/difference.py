@@ -15,7 +15,7 @@ from towline.actions.project_files.state import (
 )
 
 Action = Literal["create", "update", "delete", "keep", "missing"]
-Kind = Literal["project", "service", "variable", "dependency", "domain"]
+Kind = Literal["project", "service", "variable", "dependency", "domain", "previews"]
 Fields = tuple[tuple[str, Any, Any], ...]
 """Name of a setting, its value before and after."""
 
@@ -47,6 +47,8 @@ def find_differences(present: ProjectState, wanted: ProjectState, *, deletes: bo
         found += _service(name, present.services.get(name), wanted.services[name])
     for name in sorted(wanted.services):
         found += _parts(name, present.services.get(name), wanted.services[name])
+    if wanted.preview_rules is not None and (fields := _fields(present.preview_rules or {}, wanted.preview_rules)):
+        found.append(Difference("update", "previews", "rules", fields=fields))
     found += [
         Difference("delete", "service", name, service=name)
         for name in sorted(present.services.keys() - wanted.services)

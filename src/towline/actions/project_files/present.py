@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from towline.actions.dependencies import get_graph
 from towline.actions.platform import Platform
+from towline.actions.previews.rules import Rules, rules_of, rules_payload
 from towline.actions.project_files.state import (
     DomainKey,
     DomainState,
@@ -39,6 +40,7 @@ async def present_state(
         settings={"description": project.description, "base_domain": project.base_domain},
         variables=variables.get(project.id, {}),
         preview_variables=variables.get("previews", {}),
+        preview_rules=rules_payload(rules_of(project)),
         services={
             service.name: ServiceState(
                 settings=_settings(service, defaults),
@@ -57,7 +59,8 @@ async def present_state(
 
 def empty_state(name: str) -> ProjectState:
     """A project that is not there yet."""
-    return ProjectState(name=name, settings={"description": "", "base_domain": ""}, is_there=False)
+    settings = {"description": "", "base_domain": ""}
+    return ProjectState(name=name, settings=settings, preview_rules=rules_payload(Rules()), is_there=False)
 
 
 def _settings(service: Service, defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,11 +46,12 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
-    """A project. `is_there` tells an empty one from none."""
+    """A project. `is_there` tells an empty one from none; a file without rules for previews leaves them as they are."""
 
     name: str
     settings: Settings
     variables: Variables = field(default_factory=dict[str, VariableState])
     preview_variables: Variables = field(default_factory=dict[str, VariableState])
     services: Mapping[str, ServiceState] = field(default_factory=dict[str, ServiceState])
+    preview_rules: Settings | None = None
     is_there: bool = True

@@ -12,6 +12,7 @@ from towline.contract.routes.identities import IDENTITY_OPERATIONS
 from towline.contract.routes.instance import INSTANCE_OPERATIONS
 from towline.contract.routes.members import MEMBER_OPERATIONS
 from towline.contract.routes.notifications import NOTIFICATION_OPERATIONS
+from towline.contract.routes.previews import PREVIEW_OPERATIONS
 from towline.contract.routes.project_files import PROJECT_FILE_OPERATIONS
 from towline.contract.routes.projects import PROJECT_OPERATIONS
 from towline.contract.routes.runs import RUN_OPERATIONS
@@ -34,6 +35,7 @@ OPERATIONS: Final = (
     *CONNECTION_OPERATIONS,
     *HOOK_OPERATIONS,
     *NOTIFICATION_OPERATIONS,
+    *PREVIEW_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *SECOND_FACTOR_OPERATIONS,
     *IDENTITY_OPERATIONS,

@@ -14,6 +14,7 @@ from typing import Final
 from towline.errors import Conflict, InvalidInput, NotFound, OrchestratorUnavailable
 from towline.orchestrators.docker.engine import Document, Engine, section
 from towline.orchestrators.docker.payloads import OWNER_LABEL, network_payload
+from towline.orchestrators.docker.states import own_network
 
 PREFIX_LENGTH: Final = 23
 _TRIES: Final = 20
@@ -39,15 +40,39 @@ class Networks:
         async with self._choosing:
             return await self._create(name, {**labels, OWNER_LABEL: self._installation_id})
 
-    async def remove(self, name: str) -> None:
-        """Remove the network unless containers run in it; quiet when it is gone."""
+    async def admit_guest(self, engine_id: str, name: str, *, aliases: Sequence[str]) -> None:
+        """Connect a container of another network; quiet when it is connected, or gone."""
         try:
+            container: Document = await self._engine.call("GET", f"containers/{engine_id}/json")
+        except NotFound:
+            return
+        if name in section(container, "NetworkSettings", "Networks"):
+            return
+        body = {"Container": engine_id, "EndpointConfig": {"Aliases": list(aliases)}}
+        try:
+            await self._engine.call("POST", f"networks/{name}/connect", body=body)
+        except (Conflict, OrchestratorUnavailable, InvalidInput) as error:
+            if "already exists in network" not in error.message:
+                raise
+
+    async def remove(self, name: str) -> None:
+        """Remove the network unless containers of its own run in it; quiet when it is gone."""
+        try:
+            await self._send_guests_away(name)
             await self._engine.call("DELETE", f"networks/{name}")
         except NotFound:
             return
         except OrchestratorUnavailable as error:
             if "active endpoints" not in error.message:
                 raise
+
+    async def _send_guests_away(self, name: str) -> None:
+        params = {"all": "1", "filters": json.dumps({"network": [name]})}
+        rows: list[Document] = await self._engine.call("GET", "containers/json", params=params)
+        for row in rows:
+            if own_network(row) != name:
+                body = {"Container": row["Id"], "Force": True}
+                await self._engine.call("POST", f"networks/{name}/disconnect", body=body)
 
     async def list_names(self) -> Sequence[str]:
         """Names of the installation's networks."""

@@ -124,6 +124,9 @@ class DockerOrchestrator(Orchestrator):
     async def choose_addresses(self, network: str, *, count: int) -> Sequence[str]:
         return await addresses.choose_addresses(self._engine, network, count=count, choose=addresses.choose_row)
 
+    async def admit_guest(self, instance: Instance, network: str, *, aliases: Sequence[str]) -> None:
+        await self._networks.admit_guest(instance.engine_id, network, aliases=aliases)
+
     async def remove_network(self, name: str) -> None:
         await self._networks.remove(name)
 

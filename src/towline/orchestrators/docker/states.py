@@ -72,5 +72,11 @@ def find_time(text: str) -> datetime | None:
 
 
 def _address(document: Document) -> str:
-    networks: dict[str, Document] = section(document, "NetworkSettings", "Networks")
-    return next((network["IPAddress"] for network in networks.values() if network.get("IPAddress")), "")
+    """The address in the container's own network, whatever others it is a guest of."""
+    endpoint = section(document, "NetworkSettings", "Networks", own_network(document))
+    return str(endpoint.get("IPAddress") or "")
+
+
+def own_network(document: Document) -> str:
+    """The network that a container was made for."""
+    return str(section(document, "HostConfig").get("NetworkMode", ""))

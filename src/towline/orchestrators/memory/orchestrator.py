@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from towline.errors import (
 )
 from towline.names import instance_name, new_id
 from towline.orchestrators.memory.commands import run_known
+from towline.orchestrators.memory.networks import MemoryNetworks
 from towline.orchestrators.memory.programs import Output, Program
 from towline.orchestrators.memory.streams import MemoryStreams
 from towline.values import (
@@ -64,9 +64,8 @@ class MemoryOrchestrator(MemoryStreams):
     def __init__(self, *, installation_id: str = "memory", network_pool: str = "10.112.0.0/13") -> None:
         super().__init__()
         self._installation_id = installation_id
-        self._pool = ipaddress.IPv4Network(network_pool)
         self._slots: dict[str, _Slot] = {}
-        self._networks: dict[str, str] = {}
+        self.networks = MemoryNetworks(network_pool)
         self._images: dict[str, Image] = {}
         self._followers: list[asyncio.Queue[InstanceEvent | None]] = []
         self._prefix = f"127.{16 + secrets.randbelow(230)}.{secrets.randbelow(256)}"
@@ -106,8 +105,7 @@ class MemoryOrchestrator(MemoryStreams):
         _check_variables(spec.variables)
         if "missing" in spec.image:
             raise ImageNotFound(f"The image {spec.image} is not on this machine.")
-        if spec.network not in self._networks:
-            raise NotFound(f"There is no network {spec.network}.")
+        self.networks.check(spec.network)
         self.volumes = {volume.name: b"" for volume in spec.volumes} | self.volumes
         slots = [self._add(spec) for _ in range(count)]
         for number, slot in enumerate(slots):
@@ -211,26 +209,27 @@ class MemoryOrchestrator(MemoryStreams):
     async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> str:
         del labels
         self._check()
-        if name not in self._networks:
-            taken = set(self._networks.values())
-            self._networks[name] = next(
-                str(subnet) for subnet in self._pool.subnets(new_prefix=23) if str(subnet) not in taken
-            )
-        return self._networks[name]
+        return self.networks.ensure(name)
 
     async def choose_addresses(self, network: str, *, count: int) -> Sequence[str]:
         del network
         return [self._next_address() for _ in range(count)]
 
+    async def admit_guest(self, instance: Instance, network: str, *, aliases: Sequence[str]) -> None:
+        self._check()
+        self.networks.check(network)
+        if instance.engine_id in self._slots:
+            self.networks.admit(instance.id, network, aliases=aliases)
+
     async def remove_network(self, name: str) -> None:
         self._check()
         running = (slot for slot in self._slots.values() if slot.instance.state is InstanceState.RUNNING)
         if all(slot.spec.network != name for slot in running):
-            self._networks.pop(name, None)
+            self.networks.remove(name)
 
     async def list_networks(self) -> Sequence[str]:
         self._check()
-        return sorted(self._networks)
+        return self.networks.list_names()
 
     async def get_host_gateway(self) -> str:
         return "127.0.0.1"

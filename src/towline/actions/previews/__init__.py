@@ -1,0 +1,1 @@
+"""Previews: made, deployed, kept while they are used, and removed with all that belongs to them."""

@@ -1,0 +1,187 @@
+"""Previews of a whole stack with real Docker and Traefik: own data, shared services, and nothing left afterwards."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from tests.e2e.parts import BASE, containers_of, docker, run_inside, write_tree
+from tests.running import RunningTowline, wait_for
+
+from towline.contract.groups import GroupService
+from towline.contract.previews import Preview, PreviewCreate, PreviewUpdate
+from towline.errors import NotFound
+from towline.infra.database import Database
+from towline.supervise.layout import Layout
+from towline.supervise.postgres import postgres_url
+from towline.values import DeploymentStatus
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+_FILE = """
+project: {project}
+previews: {{main: web, lifetime_seconds: 86400}}
+services:
+  web:
+    build: {{context: web, dockerfile: web/Dockerfile}}
+    needs: [api]
+    variables: {{API: "${{{{ services.api.internal_url }}}}:{port}"}}
+  api:
+    build: {{context: api, dockerfile: api/Dockerfile}}
+    needs: [store]
+    variables: {{STORE: "http://${{{{ services.store.host }}}}:8080"}}
+  store:
+    type: worker
+    dockerfile_text: |
+      FROM {base}
+      CMD ["sh", "-c", "[ -f /data/note ] || echo new >/data/note; exec httpd -f -p 8080 -h /data"]
+    volumes: {{data: /data}}
+"""
+_DOCKERFILE = f"""\
+FROM {BASE}
+COPY --chmod=755 index /www/cgi-bin/index
+COPY page /www/index.html
+"""
+_API = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\napi @ '; exec wget -q -O - $STORE/note\n"
+_WEB = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nweb @ '; exec wget -q -O - $API/cgi-bin/index\n"
+
+
+def _folder(towline: RunningTowline, path: Path, project: str, version: str) -> Path:
+    port = towline.environment["TOWLINE_INTERNAL_PORT"]
+    files = {
+        "towline.yaml": _FILE.format(project=project, base=BASE, port=port),
+        "web/Dockerfile": _DOCKERFILE,
+        "web/index": _WEB.replace("@", version),
+        "web/page": "page",
+        "api/Dockerfile": _DOCKERFILE,
+        "api/index": _API.replace("@", version),
+        "api/page": "page",
+    }
+    return write_tree(path, {name: content.encode() for name, content in files.items()})
+
+
+@pytest.fixture
+def stack(towline: RunningTowline, project: str, tmp_path: Path) -> Iterator[str]:
+    """The name of a project whose stack serves in production; what is in its store is `base`."""
+    folder = _folder(towline, tmp_path / "one", project, "1")
+    applied = towline.command("apply", str(folder / "towline.yaml"), "--yes", timeout=240)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    run_inside(containers_of(project, "store")[0], "sh", "-c", "echo base >/data/note")
+    assert _answer(towline, f"web-{project}") == "web 1 api 1 base"
+    yield project
+    for preview in towline.client.previews.list(project).items:
+        towline.client.previews.delete(project, preview.name)
+
+
+def _answer(towline: RunningTowline, label: str) -> str:
+    return towline.get(f"{label}.localhost", "/cgi-bin/index").text.strip()
+
+
+def _follow(towline: RunningTowline, preview: Preview) -> None:
+    assert preview.group is not None
+    ended = towline.client.groups.wait(preview.project, preview.group, timeout=180)
+    assert ended.status is DeploymentStatus.SUCCESS, ended
+
+
+def _query(towline: RunningTowline, statement: str, **values: str) -> list[str]:
+    """The first column of what a statement gives in Towline's own database."""
+
+    async def run() -> list[str]:
+        database = Database(postgres_url(Layout(towline.folder).sockets / "postgres"), pool_size=1)
+        try:
+            async with database.transaction() as work:
+                found = await work.session.execute(text(statement), values)
+                return [str(row[0]) for row in found]
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _traces(towline: RunningTowline, preview: Preview) -> dict[str, list[str]]:
+    """What there is of a preview: containers, networks, volumes, images, routes, rows."""
+    folder, environment_id = towline.folder, preview.environment_id
+    workloads = _workloads(towline, environment_id)
+    return {
+        "containers": [
+            found
+            for workload_id in workloads
+            for found in docker("ps", "-aq", "--filter", f"label=towline.workload={workload_id}").split()
+        ],
+        "networks": docker("network", "ls", "-q", "--filter", f"label=towline.environment-id={environment_id}").split(),
+        "volumes": [one for one in docker("volume", "ls", "-q").split() if _is_of(one, workloads)],
+        "routes": [path.name for path in (folder / "traefik").rglob(f"*{environment_id}*")],
+        "rows": _query(
+            towline,
+            "SELECT id FROM environments WHERE id = :id UNION SELECT id FROM previews WHERE environment_id = :id "
+            "UNION SELECT id FROM workloads WHERE environment_id = :id",
+            id=environment_id,
+        ),
+    }
+
+
+def _is_of(volume: str, workload_ids: list[str]) -> bool:
+    return any(workload_id.replace("_", "-") in volume for workload_id in workload_ids)
+
+
+def _workloads(towline: RunningTowline, environment_id: str) -> list[str]:
+    return _query(towline, "SELECT id FROM workloads WHERE environment_id = :id", id=environment_id)
+
+
+def _images(project: str) -> set[str]:
+    return set(docker("image", "ls", "-q", "--no-trunc", "--filter", f"label=towline.project={project}").split())
+
+
+def test_a_preview_has_its_own_data_is_updated_and_leaves_nothing(
+    towline: RunningTowline, stack: str, tmp_path: Path
+) -> None:
+    before = _images(stack)
+    made = towline.client.previews.create(stack, PreviewCreate(name="try"))
+    _follow(towline, made)
+    assert _answer(towline, f"{stack}-try") == "web 1 api 1 new"
+    assert _answer(towline, f"api-{stack}-try") == "api 1 new"
+    (store,) = [one for one in containers_of(stack, "store") if _environment(one) == "try"]
+    run_inside(store, "sh", "-c", "echo own >/data/note")
+
+    files = {path.relative_to(tmp_path): path for path in _folder(towline, tmp_path, stack, "2").rglob("*")}
+    tree = {str(name): path.read_bytes() for name, path in files.items() if path.is_file()}
+    upload = towline.upload(stack, {name: content for name, content in tree.items() if not name.startswith("one/")})
+    services = [GroupService(service=name, upload=upload) for name in ("web", "api")]
+    _follow(towline, towline.client.previews.update(stack, "try", PreviewUpdate(services=services)))
+    assert _answer(towline, f"{stack}-try") == "web 2 api 2 own"
+    assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
+    assert _images(stack) > before
+    assert all(_traces(towline, made)[kind] for kind in ("networks", "volumes", "routes", "rows"))
+
+    volumes = _traces(towline, made)["volumes"]
+    assert towline.command("previews", "delete", "try", "-p", stack, "--yes").returncode == 0
+    with pytest.raises(NotFound):
+        towline.client.previews.get(stack, "try")
+    wait_for(lambda: not any(_traces(towline, made).values()) or None, timeout=120)
+    assert not set(volumes) & set(docker("volume", "ls", "-q").split())
+    wait_for(lambda: _images(stack) == before or None, timeout=60)
+    assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
+
+
+def test_a_shared_service_is_that_of_production_and_the_preview_goes_when_its_time_is_over(
+    towline: RunningTowline, stack: str
+) -> None:
+    alone = towline.client.previews.create(stack, PreviewCreate(name="alone", scope="service"))
+    _follow(towline, alone)
+    assert _answer(towline, f"{stack}-alone") == "web 1 api 1 base"
+    beside = towline.client.previews.create(stack, PreviewCreate(name="beside", shared=["store"]))
+    _follow(towline, beside)
+    assert _answer(towline, f"{stack}-beside") == "web 1 api 1 base"
+
+    _query(towline, "UPDATE previews SET expires_at = now() WHERE project_id = :id RETURNING id", id=alone.project_id)
+    for preview in (alone, beside):
+        wait_for(lambda one=preview: not any(_traces(towline, one).values()) or None, timeout=120)
+    assert towline.client.previews.list(stack).items == []
+    assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
+
+
+def _environment(container: str) -> str:
+    found = json.loads(docker("inspect", "--format", "{{json .Config.Env}}", container))
+    return next(one.removeprefix("TOWLINE_ENVIRONMENT=") for one in found if one.startswith("TOWLINE_ENVIRONMENT="))
