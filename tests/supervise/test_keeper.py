@@ -18,7 +18,9 @@ def process() -> Iterator["subprocess.Popen[bytes]"]:
         sleeping.kill()
 
 
-def keeper_of(process: "subprocess.Popen[bytes]", folder: Path, *, told: list[int], settle_seconds: float) -> Keeper:
+def keeper_of(
+    process: "subprocess.Popen[bytes]", folder: Path, *, told: list[int], settles_after: tuple[float, ...]
+) -> Keeper:
     """A keeper that has adopted the process."""
     program = Program(arguments=("/bin/sleep", "60"), environment={}, log=folder / "log")
     part = Part(
@@ -27,7 +29,7 @@ def keeper_of(process: "subprocess.Popen[bytes]", folder: Path, *, told: list[in
         program=program,
         survives=True,
         after_start=told.append,
-        settle_seconds=settle_seconds,
+        settles_after=settles_after,
     )
     identity = read_identity(process.pid)
     assert identity is not None
@@ -38,12 +40,14 @@ def keeper_of(process: "subprocess.Popen[bytes]", folder: Path, *, told: list[in
     return keeper
 
 
-def test_what_comes_after_a_start_is_done_once(process: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+def test_what_comes_after_a_start_is_done_as_often_as_it_is_to_be_and_no_more(
+    process: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
     told: list[int] = []
-    keeper = keeper_of(process, tmp_path, told=told, settle_seconds=0)
-    keeper.settle()
-    keeper.settle()
-    assert told == [process.pid]
+    keeper = keeper_of(process, tmp_path, told=told, settles_after=(0, 0))
+    for _ in range(3):
+        keeper.settle()
+    assert told == [process.pid, process.pid]
     assert keeper.next_look() is None
 
 
@@ -51,7 +55,8 @@ def test_what_comes_after_a_start_waits_until_the_part_has_settled(
     process: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
     told: list[int] = []
-    keeper = keeper_of(process, tmp_path, told=told, settle_seconds=3600)
-    keeper.settle()
-    assert told == []
+    keeper = keeper_of(process, tmp_path, told=told, settles_after=(0, 3600))
+    for _ in range(3):
+        keeper.settle()
+    assert told == [process.pid]
     assert (keeper.next_look() or 0) > 0

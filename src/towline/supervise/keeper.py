@@ -35,7 +35,7 @@ class Keeper:
         self._ready_after = 0.0
         self._due_at = 0.0
         self._kill_at = 0.0
-        self._is_settled = False
+        self._times_settled = 0
 
     @property
     def is_alive(self) -> bool:
@@ -78,7 +78,7 @@ class Keeper:
             return
         self._started_at = time.monotonic()
         self._adopted = False
-        self._is_settled = False
+        self._times_settled = 0
         try:
             self.part.before_start()
             self._watch(spawn(self.part, self._pid_file))
@@ -97,9 +97,9 @@ class Keeper:
         return True
 
     def settle(self) -> None:
-        """Do what is to be done once after a start, when the part has been ready for a while."""
+        """Do what is to be done after a start, when the part has been ready for a while."""
         if self.part.after_start and self._is_to_settle and time.monotonic() >= self._settles_at:
-            self._is_settled = True
+            self._times_settled += 1
             self.part.after_start(self.process_id)
 
     def bury(self) -> None:
@@ -149,11 +149,12 @@ class Keeper:
 
     @property
     def _is_to_settle(self) -> bool:
-        return self.part.after_start is not None and self.state is PartState.READY and not self._is_settled
+        has_more = self._times_settled < len(self.part.settles_after)
+        return self.part.after_start is not None and self.state is PartState.READY and has_more
 
     @property
     def _settles_at(self) -> float:
-        return self._started_at + self._ready_after + self.part.settle_seconds
+        return self._started_at + self._ready_after + self.part.settles_after[self._times_settled]
 
     def _watch(self, process_id: int) -> None:
         self.process_id = process_id

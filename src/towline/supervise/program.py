@@ -50,8 +50,8 @@ class Part:
     `survives`: outlives the supervisor and is adopted by the next one when started in the same way (`revision` names
     the content of its configuration files). `runs_once`: a step that is done when it exits with 0. `needs` names the
     parts that must be ready before its first start. `before_start` clears what a dead predecessor left.
-    `after_start` is called once with the process id, `settle_seconds` after it was ready. `errors` is a log of
-    the program's own, when it does not write to its output.
+    `after_start` is called with the process id at some times (`settles_after`, in seconds) after it was ready.
+    `errors` is a log of the program's own, when it does not write to its output.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Part:
     is_ready: Callable[[], bool] = field(default=_always)
     before_start: Callable[[], None] = field(default=_nothing)
     after_start: Callable[[int], None] | None = None
-    settle_seconds: float = 15.0  # by then a first deployment, if one comes at once, is over
+    settles_after: tuple[float, ...] = (15.0, 45.0)  # the second for what a first deployment needed, if one came late
     errors: Path | None = None
 
     @property
