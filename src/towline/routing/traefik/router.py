@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from towline.errors import RouterUnavailable, TowlineError
+from towline.infra.lazily import load
 from towline.routing.base import RequestTotals, Router
-from towline.routing.certificates import check_pair
 from towline.routing.traefik.api import TraefikApi
 from towline.routing.traefik.config import (
     REVISION_HEADER,
@@ -86,7 +86,8 @@ class TraefikRouter(Router):
 
     async def put_certificate(self, host: str, *, certificate_pem: str, key_pem: str) -> None:
         """Write the pair, checked, into a file of its own (mode 0600) that Traefik picks up like any other."""
-        pair = check_pair(host, certificate_pem=certificate_pem, key_pem=key_pem)
+        check = load("towline.routing.certificates").check_pair
+        pair: tuple[str, str] = check(host, certificate_pem=certificate_pem, key_pem=key_pem)
         await asyncio.to_thread(self._files.put, certificate_file(host), render(certificate_config(*pair)))
 
     async def remove_certificate(self, host: str) -> None:

@@ -4,11 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
-
 from towline.errors import InvalidInput
+from towline.infra.lazily import load
 from towline.sources.hosting import ApiRequest, HostKey, Rights
 
 _VALID_SECONDS: Final = 540
@@ -24,7 +21,7 @@ def app_headers(key: HostKey, *, now: float | None = None) -> dict[str, str]:
     """
     moment = int(time.time() if now is None else now)
     claims = {"iat": moment - _CLOCK_DRIFT_SECONDS, "exp": moment + _VALID_SECONDS, "iss": key.app_id}
-    token = jwt.encode({"alg": "RS256"}, claims, _import_key(key.secret))
+    token: str = load("joserfc.jwt").encode({"alg": "RS256"}, claims, _import_key(key.secret))
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -46,10 +43,11 @@ def token_request(installation: int, *, rights: Rights, repositories: Sequence[s
     return ApiRequest("POST", f"/app/installations/{installation}/access_tokens", body=body)
 
 
-def _import_key(text: str) -> RSAKey:
+def _import_key(text: str) -> Any:
+    errors = load("joserfc.errors")
     try:
-        key = RSAKey.import_key(text)
-    except (JoseError, ValueError, TypeError) as error:
+        key = load("joserfc.jwk").RSAKey.import_key(text)
+    except (errors.JoseError, ValueError, TypeError) as error:
         raise InvalidInput("secret is no private key in PEM form.", field="secret") from error
     if not key.is_private:
         raise InvalidInput("secret is a public key; the App's private one is needed.", field="secret")
