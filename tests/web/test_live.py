@@ -6,20 +6,26 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from sqlalchemy import select, update
+from starlette.types import Message
+from starlette.websockets import WebSocket
 from tests.web.serving import Served, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from towline.actions.access import Caller
 from towline.actions.events import emit
+from towline.actions.live.listener import Listener
+from towline.actions.live.sharing import SharedReads
 from towline.actions.live.wire import FACTS
 from towline.actions.members import join, remove_member
 from towline.actions.platform import Platform
 from towline.actions.users import get_user
 from towline.contract.events import Event, EventDetail
+from towline.errors import TimedOut
 from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
 from towline.models.history import AuditEntry
 from towline.models.projects import ProjectCollaborator
+from towline.web.live import send_texts
 
 
 @pytest.fixture
@@ -93,6 +99,23 @@ async def test_a_slow_reader_delays_nobody_and_misses_nothing(served: Served) ->
         assert await quick.read_numbers(count) == list(range(1, count + 1))
         slow.connection.transport.resume_reading()
         assert await slow.read_numbers(count) == list(range(1, count + 1))
+
+
+async def test_a_reader_that_never_reads_is_cut_off(platform: Platform) -> None:
+    """The server's side of a connection whose buffers are full."""
+    connected = asyncio.Queue[Message]()
+    connected.put_nowait({"type": "websocket.connect"})
+
+    async def take(message: Message) -> None:
+        if message["type"] == "websocket.send":
+            await asyncio.Event().wait()
+
+    socket = WebSocket({"type": "websocket", "headers": [], "path": "/"}, connected.get, take)
+    await socket.accept()
+    listener = Listener(platform, Caller("usr_somebody"), reads=SharedReads())
+    listener.say("a first word")
+    with pytest.raises(TimedOut, match="takes no more"):
+        await send_texts(socket, listener, seconds=0.05)
 
 
 async def test_strangers_and_the_curious_are_kept_out(served: Served) -> None:

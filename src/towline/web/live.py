@@ -77,7 +77,7 @@ async def _serve(socket: WebSocket, caller: Caller) -> None:
     hub: LiveHub = socket.app.state.live
     async with hub.listen(caller) as listener:
         doors = [
-            asyncio.create_task(_send(socket, listener), name="socket sends"),
+            asyncio.create_task(send_texts(socket, listener), name="socket sends"),
             asyncio.create_task(_receive(socket, listener), name="socket receives"),
         ]
         try:
@@ -92,11 +92,12 @@ async def _serve(socket: WebSocket, caller: Caller) -> None:
             raise listener.end_reason
 
 
-async def _send(socket: WebSocket, listener: Listener) -> None:
+async def send_texts(socket: WebSocket, listener: Listener, *, seconds: float = _SEND_SECONDS) -> None:
+    """What a listener is told, until its end; TimedOut when the connection takes nothing for so many seconds."""
     async with aclosing(listener.texts()) as texts:
         async for text in texts:
             try:
-                async with asyncio.timeout(_SEND_SECONDS):
+                async with asyncio.timeout(seconds):
                     await socket.send_text(text)
             except TimeoutError as error:
                 raise TimedOut("The connection takes no more messages.") from error

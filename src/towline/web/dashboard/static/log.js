@@ -91,6 +91,12 @@ function say(text = "") {
   told.textContent = text || (isBehind ? "There are later lines: follow, or scroll down." : "");
 }
 
+/** How high the lines before one stand. */
+function shownAbove(sequence) {
+  const item = list.querySelector(`[data-sequence="${sequence}"]`);
+  return item ? item.offsetTop - list.firstElementChild.offsetTop : 0;
+}
+
 async function fetchLines(parameters) {
   const asked = new URL(url);
   for (const [name, value] of Object.entries(parameters)) asked.searchParams.set(name, value);
@@ -115,18 +121,19 @@ async function once(load) {
   }
 }
 
-/** Lines before the first one, without moving what is being read. */
-const loadEarlier = () => once(async () => {
+/** Lines before the first one: what is being read does not move or, when they were asked for, they are shown. */
+const loadEarlier = (isShown = false) => once(async () => {
   wants.checked = false;
   const first = shown(list.firstElementChild);
   const { items } = await fetchLines({ before: first || next, tail: PAGE });
-  const height = list.scrollHeight - list.scrollTop;
+  const top = list.scrollTop - list.scrollHeight;
   list.prepend(fragment(items));
+  list.scrollTop = top + list.scrollHeight;
+  if (isShown) list.scrollTop = shownAbove(first) - list.clientHeight / 2;
   while (list.childElementCount > MOST) {
     list.lastElementChild.remove();
     isBehind = true;
   }
-  list.scrollTop = list.scrollHeight - height;
   earlier.hidden = items.length < PAGE;
 });
 
@@ -230,7 +237,7 @@ wants.addEventListener("change", () => {
 list.addEventListener("wheel", ({ deltaY }) => { if (deltaY < 0) wants.checked = false; }, { passive: true });
 earlier.addEventListener("click", (event) => {
   event.preventDefault();
-  loadEarlier();
+  loadEarlier(true);
 });
 prepareTime();
 say();
