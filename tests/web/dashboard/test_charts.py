@@ -39,7 +39,7 @@ def test_a_line_stays_inside_and_breaks_where_nothing_was_measured() -> None:
     places = [tuple(map(float, found.split())) for found in re.findall(r"[ML]([\d. ]+)", line.path)]
     assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in places)
     assert line.path.count("M") == 3
-    assert [tick.text for tick in cpu.rows] == ["0.00 cores", "2.50 cores", "5.00 cores"]
+    assert [tick.text for tick in cpu.rows] == ["0.00", "2.50", "5.00"]
     assert cpu.summary == "CPU: now 0.40 cores, mean 1.05 cores, at most 3.70 cores"
 
 

@@ -10,7 +10,7 @@ from towline.routing.base import RequestTotals
 _LINE: Final = re.compile(
     r"^traefik_service_(requests_total|request_duration_seconds_sum)\{([^}\n]*)\} ([0-9.e+-]+)$", re.MULTILINE
 )
-_SERVICE: Final = re.compile(r'service="([a-z0-9-]+)@file"')
+_SERVICE: Final = re.compile(r'service="([a-z0-9_-]+)@file"')
 _FAILED: Final = re.compile(r'code="5\d\d"')
 
 

@@ -9,6 +9,7 @@ WIDTH: Final = 360
 HEIGHT: Final = 150
 LEFT, TOP, RIGHT, BOTTOM = 50, 8, 8, 20
 _GAP_STEPS: Final = 2.5
+_CORES: Final = " cores"
 _RATIOS: Final = (1, 2, 2.5, 5, 10)
 
 Json = Mapping[str, Any]
@@ -64,7 +65,7 @@ def usage_charts(history: Json) -> list[Chart]:
 
 def cores(value: float) -> str:
     """CPU as people say it: `0.12 cores`."""
-    return f"{value:.2f} cores" if value < 10 else f"{value:.0f} cores"
+    return (f"{value:.2f}" if value < 10 else f"{value:.0f}") + _CORES
 
 
 def sized(value: float) -> str:
@@ -91,7 +92,7 @@ def _chart(series: Series, history: Json) -> Chart:
     return Chart(
         title=series.title,
         lines=[Line(name, scale.path(times, values[field])) for field, name in series.fields.items()],
-        rows=[Tick(scale.y(top * part / 2), series.say(top * part / 2)) for part in range(3)],
+        rows=[Tick(scale.y(top * part / 2), series.say(top * part / 2).removesuffix(_CORES)) for part in range(3)],
         columns=list(_columns(begin, end, scale)),
         summary="; ".join(_words(series, name, values[field]) for field, name in series.fields.items()),
     )
