@@ -21,6 +21,7 @@ _STATIC: Final = Path(towline.web.dashboard.__file__).parent / "static"
 _KEPT: Final = 100_000
 _MORE: Final = 6_000
 _SHOWN: Final = 5_000
+_PATIENCE: Final = 90_000
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log</title>
 <link rel="stylesheet" href="/towline.css"><script type="module" src="/log.js"></script></head><body><main>
@@ -142,10 +143,10 @@ def test_lines_that_come_fast_are_shown_once_each_across_cut_connections(context
     page.on("pageerror", lambda error: faults.append(str(error)))
     with serving(log) as url:
         page.goto(url)
-        expect(page.locator(".log li")).to_have_count(300)
+        expect(page.locator(".log li")).to_have_count(300, timeout=_PATIENCE)
         log.go.set()
         newest = page.locator(".log li").last
-        expect(newest).to_have_text(re.compile(f"line {_KEPT + _MORE}$"), timeout=120_000)
+        expect(newest).to_have_text(re.compile(f"line {_KEPT + _MORE}$"), timeout=_PATIENCE)
         shown = numbers_of(page)
         assert shown == list(range(_KEPT + _MORE - _SHOWN + 1, _KEPT + _MORE + 1))
         assert log.asked == sorted(set(log.asked))
@@ -158,15 +159,17 @@ def test_earlier_lines_come_where_the_reader_scrolls_and_following_leads_back(co
     with serving(log) as url:
         page.goto(url)
         page.get_by_role("link", name="Earlier lines").click()
-        expect(page.locator(".log li").first).to_have_text(re.compile(f"line {_KEPT - 1299}$"))
-        expect(page.get_by_label("Follow")).not_to_be_checked()
+        expect(page.locator(".log li").first).to_have_text(re.compile(f"line {_KEPT - 1299}$"), timeout=_PATIENCE)
+        expect(page.get_by_label("Follow")).not_to_be_checked(timeout=_PATIENCE)
         for count in range(2, 7):
             page.get_by_role("link", name="Earlier lines").click()
-            expect(page.locator(".log li").first).to_have_text(re.compile(f"line {_KEPT - 299 - 1000 * count}$"))
+            expect(page.locator(".log li").first).to_have_text(
+                re.compile(f"line {_KEPT - 299 - 1000 * count}$"), timeout=_PATIENCE
+            )
         shown = numbers_of(page)
         assert len(shown) == _SHOWN
         assert shown == list(range(shown[0], shown[0] + _SHOWN))
-        expect(page.get_by_text("There are later lines")).to_be_visible()
+        expect(page.get_by_text("There are later lines")).to_be_visible(timeout=_PATIENCE)
         page.get_by_label("Follow").check()
-        expect(page.locator(".log li").last).to_have_text(re.compile(f"line {_KEPT}$"))
+        expect(page.locator(".log li").last).to_have_text(re.compile(f"line {_KEPT}$"), timeout=_PATIENCE)
         assert numbers_of(page) == list(range(_KEPT - 999, _KEPT + 1))
