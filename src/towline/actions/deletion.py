@@ -49,6 +49,7 @@ async def delete_environment(platform: Platform, work: Work, environment: Enviro
     await work.session.execute(delete(Variable).where(Variable.environment_id == environment.id))
     await work.session.execute(delete(VariableChange).where(VariableChange.environment_id == environment.id))
     data = {"environment": environment.name}
+    environment.share_secret = None
     mark_deleted(environment)
     publish_soon(platform, work, {environment.id})
     emit(platform, work, "environment.deleted", project_id=environment.project_id, data=data)

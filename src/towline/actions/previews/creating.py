@@ -16,6 +16,7 @@ from towline.actions.groups.requests import request_group
 from towline.actions.platform import Platform
 from towline.actions.previews.removing import request_removal
 from towline.actions.previews.rules import Member, Rules, Selection, choose_services, other_name, rules_of
+from towline.actions.protection.settings import check_doors
 from towline.actions.settings import run_settings
 from towline.errors import Conflict, InvalidInput
 from towline.infra.database import Work
@@ -73,9 +74,10 @@ async def create_preview(
     await _make_room(platform, work, project, rules)
     preview = _new_preview(project, wanted, rules, selection, caller=caller)
     environment = await _add_environment(work, project, wanted, preview)
+    check_doors(platform, protection=rules.protection)
     preview.environment_id, preview.base_environment_id = environment.id, base.id
-    if platform.router.has_doors:
-        environment.sleeps_after, environment.protection = rules.sleeps_after_seconds, rules.protection
+    environment.protection = rules.protection
+    environment.sleeps_after = rules.sleeps_after_seconds if platform.router.has_doors else None
     preview.copies = await _list_copies(work, wanted.copies, selection)
     work.session.add(preview)
     await work.session.flush()

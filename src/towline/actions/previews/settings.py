@@ -10,7 +10,7 @@ from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.previews.creating import touch
 from towline.actions.previews.rules import Rules, check_rules, rules_payload, to_rules
-from towline.actions.protection.settings import set_protection, set_sleep
+from towline.actions.protection.settings import check_doors, set_protection, set_sleep
 from towline.actions.sleep import ask_for
 from towline.errors import InvalidInput
 from towline.infra.database import Work
@@ -52,6 +52,7 @@ async def wake_preview(platform: Platform, work: Work, preview: Preview) -> None
 async def set_rules(platform: Platform, work: Work, project: Project, facts: Mapping[str, Any]) -> Rules:
     """New rules for a project; InvalidInput for a service or base environment that is not there."""
     rules = to_rules(facts)
+    check_doors(platform, sleeps_after=rules.sleeps_after_seconds, protection=rules.protection)
     query = select(Service.name).where(Service.project_id == project.id, Service.deleted_at.is_(None))
     check_rules(rules, set(await work.session.scalars(query)))
     base = await find_environment(work, project.id, rules.base)

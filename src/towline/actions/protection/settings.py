@@ -15,8 +15,7 @@ _MODE_HINT: Final = "Use Towline's own Traefik, or guard the app itself."
 
 async def set_sleep(platform: Platform, work: Work, environment: Environment, sleeps_after: int | None) -> None:
     """Let an environment fall asleep after so many seconds in which nobody asks for it; None: never."""
-    if sleeps_after is not None and not platform.router.has_doors:
-        raise Conflict("In labels mode nothing can be woken by a request, so nothing sleeps.")
+    check_doors(platform, sleeps_after=sleeps_after)
     if environment.sleeps_after == sleeps_after:
         return
     environment.sleeps_after = sleeps_after
@@ -27,8 +26,7 @@ async def set_sleep(platform: Platform, work: Work, environment: Environment, sl
 
 def set_protection(platform: Platform, work: Work, environment: Environment, protection: str) -> None:
     """Say who may visit an environment: everybody (`none`), members (`sign_in`), or whoever has its link too."""
-    if protection != "none" and not platform.router.has_doors:
-        raise Conflict("In labels mode Towline cannot guard a route.", hint=_MODE_HINT)
+    check_doors(platform, protection=protection)
     if environment.protection == protection:
         return
     environment.protection = protection
@@ -36,6 +34,16 @@ def set_protection(platform: Platform, work: Work, environment: Environment, pro
         environment.share_secret = None
     publish_soon(platform, work, [environment.id])
     _tell(platform, work, environment)
+
+
+def check_doors(platform: Platform, *, sleeps_after: int | None = None, protection: str = "none") -> None:
+    """Conflict where requests do not come by Towline, so that nothing could be woken or guarded."""
+    if platform.router.has_doors:
+        return
+    if sleeps_after is not None:
+        raise Conflict("In labels mode nothing can be woken by a request, so nothing sleeps.")
+    if protection != "none":
+        raise Conflict("In labels mode Towline cannot guard a route.", hint=_MODE_HINT)
 
 
 def _tell(platform: Platform, work: Work, environment: Environment) -> None:

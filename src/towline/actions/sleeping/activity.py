@@ -9,12 +9,14 @@ from typing import Final
 from sqlalchemy import exists, func, or_, select, update
 
 from towline.actions.platform import Platform
+from towline.actions.previews.creating import touch
 from towline.actions.routes import route_key
 from towline.actions.sleep import Sleep
 from towline.actions.sleeping.falling_asleep import fall_asleep, finish_falling_asleep
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
+from towline.models.previews import Preview
 from towline.models.projects import Environment
 from towline.models.services import Route, Workload
 from towline.values import OPEN_STATUSES, EnvironmentKind
@@ -98,7 +100,7 @@ class Activity:
 
 
 async def note_asked(work: Work, environment_ids: Sequence[str], *, now: datetime) -> None:
-    """Remember that environments are asked for now."""
+    """Remember that environments are asked for now, which extends the lives of those that are previews."""
     is_older = or_(Environment.last_asked_at.is_(None), Environment.last_asked_at < now)
     await work.session.execute(
         update(Environment)
@@ -106,6 +108,10 @@ async def note_asked(work: Work, environment_ids: Sequence[str], *, now: datetim
         .values(last_asked_at=now)
         .execution_options(synchronize_session=False)
     )
+    is_due = Preview.last_active_at < now - _TOUCH_EVERY
+    previews = select(Preview).where(Preview.environment_id.in_(environment_ids), is_due).order_by(Preview.id)
+    for preview in await work.session.scalars(previews.with_for_update()):
+        touch(preview, now)
 
 
 def _has_more(counts: Mapping[str, int], before: Mapping[str, int], key: str) -> bool:
