@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench.parts.report import Figure, Result, Run, as_json, as_table, percentile, result
-from bench.programs import access, api, deploy, footprint, group, logs, pages, rollout
+from bench.programs import access, api, deploy, footprint, group, logs, pages, preview, rollout
 
 _BENCH = Path(__file__).parent.parent.parent / "bench"
 _FORM = {
@@ -37,6 +37,7 @@ _PROMISED = {
     ),
     "group": (group.FIGURES, ("group_ratio_chain_10", "group_ratio_star_50", "group_failed_requests")),
     "footprint": (footprint.FIGURES, ("idle_pss_mb", "idle_cpu_percent", "start_to_ready_s")),
+    "preview": (preview.FIGURES, ("webhook_ack_p99_ms", "webhooks_lost", "webhooks_doubled")),
     "logs": (logs.FIGURES, ("line_latency_p99_ms", "lines_lost")),
     "pages": (
         pages.FIGURES,

@@ -86,5 +86,5 @@ def _run_git(*arguments: str) -> None:
         raise NotInstalled("The program 'git' is not installed.") from error
     if finished.returncode:
         raise InvalidInput(
-            f"git {arguments[0]} failed: {finished.stderr.strip()[:500]}", hint="Go to a git repository."
+            f"git {arguments[0]} failed: {finished.stderr.strip()[:500]}", hint="Run it in a git repository."
         )

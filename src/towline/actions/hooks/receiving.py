@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.hooks.administration import open_secrets
 from towline.actions.platform import Platform
 from towline.errors import NotFound, Unauthenticated
 from towline.infra.database import Work
+from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.hooks import Hook, HookDelivery
 from towline.names import new_id
@@ -29,17 +31,22 @@ async def receive(
     platform: Platform, *, source_type: str, hook_id: str, headers: Mapping[str, str], body: bytes
 ) -> Received:
     """Keep a webhook; NotFound for an unknown hook, Unauthenticated for a wrong signature, InvalidInput for no JSON."""
-    async with platform.database.transaction() as work:
-        query = select(Hook).where(Hook.id == hook_id, Hook.source_type == source_type)
-        hook = (await work.session.scalars(query)).one_or_none()
-    if hook is None:
+    rows = await _hook_read().fetch(platform.database, hook_id=hook_id, source_type=source_type)
+    if not rows:
         raise NotFound("There is no such hook.", hint="Copy its address from `towline hooks list`.")
+    hook = Hook(**rows[0])
     event = _verified(platform, hook, headers, body)
     async with platform.database.transaction() as work:
         received = await _keep(work, hook, event)
         if received.is_new:
             work.after_commit(lambda: platform.bell.ring("hooks"))
     return received
+
+
+@cache
+def _hook_read() -> Read:
+    hook_id, source_type = (bindparam(name, type_=Text()) for name in ("hook_id", "source_type"))
+    return Read(select(Hook.__table__).where(Hook.id == hook_id, Hook.source_type == source_type))
 
 
 def _verified(platform: Platform, hook: Hook, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
