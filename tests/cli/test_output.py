@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from towline.cli.dotenv import read_lines
 from towline.cli.output import Output, ago, safe_line, shown, size_text
 from towline.cli.service_options import read_health, read_size, settings_from
 from towline.errors import InvalidInput
+from towline.project_files.dotenv import read_lines
 
 _NOW = datetime(2026, 8, 1, tzinfo=UTC)
 

@@ -263,6 +263,7 @@ TRIES: Final[dict[str, Try]] = {
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
     "platform.checkDomain": Try(ADMINISTERS, "GET", "/platform/domain-check"),
+    "platform.getHealth": Try(ADMINISTERS, "GET", "/platform/health"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),
     "connections.create for everything": Try(
         ADMINISTERS, "POST", "/connections", {"platform": "github", "host": "h{number}.example.com", "secret": "a"}

@@ -119,6 +119,11 @@ def available_memory() -> int:
     return _meminfo("MemAvailable")
 
 
+def total_memory() -> int:
+    """Memory of the machine in bytes."""
+    return _meminfo("MemTotal")
+
+
 def _meminfo(name: str) -> int:
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith(f"{name}:"):

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from towline.cli.dotenv import read_lines, write_line
 from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption
 from towline.cli.output import Output
 from towline.cli.session import Session, open_session
@@ -24,6 +23,7 @@ from towline.contract.variables import (
     VariableValue,
 )
 from towline.errors import InvalidInput
+from towline.project_files.dotenv import read_lines, write_line
 from towline.values import EnvironmentKind
 
 variables = typer.Typer(name="env", help="Variables: names and values given to instances.")

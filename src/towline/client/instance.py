@@ -3,7 +3,7 @@
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
-from towline.contract.platform import DomainCheck, DomainQuery, Platform
+from towline.contract.platform import DomainCheck, DomainQuery, Platform, PlatformHealth
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 
@@ -58,6 +58,10 @@ class Instance:
     def check_domain(self, domain: str | None = None) -> DomainCheck:
         """Whether a domain, or the instance's base domain, leads to this server."""
         return self._connection.send(Call("platform.checkDomain", query=DomainQuery(domain=domain)), DomainCheck)
+
+    def get_health(self) -> PlatformHealth:
+        """How the platform itself is, and what waits."""
+        return self._connection.send(Call("platform.getHealth"), PlatformHealth)
 
     def get_account(self) -> Account:
         """Who is calling."""

@@ -1,5 +1,7 @@
 """The installation itself."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from towline.contract.base import Host, Model
@@ -46,3 +48,46 @@ class DomainCheck(Model):
     expected: list[str] = Field(default=[], description="This server's own addresses, as far as they are known.")
     problem: str = Field(default="", description="What is wrong; empty when nothing is.")
     hint: str = Field(default="", description="The next thing to do.")
+
+
+class PlatformPart(Model):
+    """One part of the platform, and whether it works."""
+
+    name: str = Field(description="Stable name.", examples=["postgresql"])
+    title: str = Field(description="Its name for people.", examples=["PostgreSQL"])
+    purpose: str = Field(description="What it is for.")
+    is_working: bool = Field(description="Whether it does what it should.")
+    detail: str = Field(default="", description="Its version, or how busy it is.")
+    problem: str = Field(default="", description="What is wrong with it.")
+
+
+class PlatformTrouble(Model):
+    """Something that is wrong and no service has."""
+
+    kind: str = Field(description="`disk.low` or `certificate.failed`.")
+    message: str = Field(description="What it is, in one sentence.")
+    since: datetime = Field(description="When it was first seen.")
+
+
+class QueuedDeployment(Model):
+    """A deployment that waits or is being worked on."""
+
+    id: str = Field(description="Id.")
+    project: str = Field(description="Name of the project.")
+    service: str = Field(description="Name of the service.")
+    number: int = Field(description="Number within the service and environment.")
+    status: str = Field(description="Where it stands.")
+    reason: str = Field(description="Why it waits; empty: it does not.")
+    created_at: datetime = Field(description="When it was asked for.")
+
+
+class PlatformHealth(Model):
+    """How the platform itself is: its parts, room on the machine, and what waits."""
+
+    parts: list[PlatformPart] = Field(description="Every part.")
+    troubles: list[PlatformTrouble] = Field(description="What is wrong besides, the oldest first.")
+    queue: list[QueuedDeployment] = Field(description="Deployments that are not final, the oldest first; at most 100.")
+    disk_total: int = Field(description="Bytes of the data folder's disk.")
+    disk_free: int = Field(description="Free bytes of it.")
+    memory_total: int = Field(description="Bytes of memory.")
+    memory_available: int = Field(description="Bytes that can be had without swapping.")

@@ -1,6 +1,7 @@
 """HTTP: the installation, whether this process is alive and ready, and the API's own description."""
 
 import asyncio
+from dataclasses import asdict
 
 import orjson
 from fastapi import Request
@@ -10,9 +11,19 @@ from starlette.routing import Route
 from towline import __version__
 from towline.actions.domain_check import check_domain
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
+from towline.actions.platform_health import list_parts, list_queue, list_troubles, measure_room
 from towline.contract.base import API_PREFIX
 from towline.contract.operations import JSON_MEDIA_TYPE
-from towline.contract.platform import DockerStatus, DomainCheck, DomainQuery, Platform
+from towline.contract.platform import (
+    DockerStatus,
+    DomainCheck,
+    DomainQuery,
+    Platform,
+    PlatformHealth,
+    PlatformPart,
+    PlatformTrouble,
+    QueuedDeployment,
+)
 from towline.web.deps import Call, get_platform
 from towline.web.openapi import build_openapi
 from towline.web.operations import OperationRouter
@@ -59,6 +70,30 @@ async def check(call: Call, query: DomainQuery) -> DomainCheck:
         expected=list(found.expected),
         problem=found.problem,
         hint=found.hint,
+    )
+
+
+@router.operation("platform.getHealth", holds_transaction=False)
+async def get_health(call: Call) -> PlatformHealth:
+    """How the platform itself is."""
+    platform = call.platform
+    parts, queue, troubles = await asyncio.gather(list_parts(platform), list_queue(platform), list_troubles(platform))
+    return PlatformHealth(
+        parts=[PlatformPart(**asdict(part), is_working=not part.problem) for part in parts],
+        troubles=[PlatformTrouble(kind=one.kind, message=one.message, since=one.since) for one in troubles],
+        queue=[
+            QueuedDeployment(
+                id=row.id,
+                project=project,
+                service=service,
+                number=row.number,
+                status=row.status,
+                reason=row.queue_reason,
+                created_at=row.created_at,
+            )
+            for row, project, service in queue
+        ],
+        **asdict(measure_room(platform)),
     )
 
 

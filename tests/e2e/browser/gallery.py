@@ -4,10 +4,25 @@ from tests.e2e.parts import app, command_app
 from tests.running import RunningTowline
 
 from towline.contract.environments import EnvironmentCreate
+from towline.contract.hooks import HookCreate
+from towline.contract.notifications import NotificationChannelCreate
 from towline.contract.projects import ProjectCreate
 from towline.contract.services import ServiceCreate
 from towline.contract.variables import VariablesSet
 
+_OF_PROJECT = (
+    "hooks",
+    "variables",
+    "backups",
+    "catalogue",
+    "catalogue/postgresql",
+    "groups",
+    "notifications",
+    "registries",
+    "file",
+)
+_OF_SERVICE = ("releases", "runs", "variables/compare", "variables/file", "webhook-secrets")
+_OF_INSTANCE = ("users", "providers", "variables", "registries", "notifications", "mail", "secrets", "audit")
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> \u202egnirts diar \u202c" + "w" * 200
 
 
@@ -20,6 +35,10 @@ def fill(towline: RunningTowline, project: str) -> dict[str, str]:
         client.services.create(project, ServiceCreate(name=name))
     client.dependencies.set(project, "api", "store", cascade=False)
     client.dependencies.set(project, "web", "api", cascade=True)
+    hook = {"source": "github", "repository": "https://github.com/acme/shop.git", "rules": [{"branch": "main"}]}
+    client.hooks.create(project, HookCreate.model_validate(hook))
+    channel = {"project": project, "name": HOSTILE[:80], "kind": "email", "address": "kim@example.com"}
+    client.notifications.create_channel(NotificationChannelCreate.model_validate(channel))
     variables = [
         {"name": "GREETING", "value": HOSTILE},
         {"name": "LONG", "value": "0123456789" * 1000},
@@ -56,6 +75,9 @@ def pages_of(project: str, *, served: str, broken: str) -> dict[str, str]:
         "security": "/account/security",
         "identities": "/account/identities",
         "device": "/device",
+        **{name.replace("/", "-"): f"/projects/{project}/{name}" for name in _OF_PROJECT},
+        **{f"service-{name.replace('/', '-')}": f"{web}/{name}" for name in _OF_SERVICE},
         "instance": "/instance",
+        **{f"instance-{name}": f"/instance/{name}" for name in _OF_INSTANCE},
         "refused": "/projects/none-of-these",
     }

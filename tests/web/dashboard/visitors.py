@@ -3,14 +3,27 @@
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
+from sqlalchemy import select
 from tests.stand_ins import World, make_world
 from tests.web.browser import Browser
 from tests.web.door import Door
 
+from towline.actions.hooks.administration import create_hook
+from towline.actions.notifications.channels import WantedChannel, create_channel
 from towline.actions.sessions import open_session
+from towline.infra.database import Work
 from towline.models.accounts import User
+from towline.models.backups import Backup, Restore
+from towline.models.base import utc_now
+from towline.models.hooks import HookDelivery
+from towline.models.identities import IdentityProvider
 from towline.models.projects import ProjectCollaborator
+from towline.models.runs import CronRun
+from towline.models.services import Workload
 from towline.names import new_id
+
+_CHANNELS = {"channel": False, "instance_channel": True}
+_WHERE = {"service_name": "web", "environment_name": "production", "trigger": "manual"}
 
 
 @dataclass
@@ -67,5 +80,41 @@ async def make_scene(door: Door) -> Scene:
         "deployment": deployment.id,
         "group": group.json()["id"],
         "environment": "staging",
+        "template": "postgresql",
     }
+    await _add_more(scene)
     return scene
+
+
+async def _add_more(scene: Scene) -> None:
+    """A repository that told something, a run, a backup and its restore, channels, a provider."""
+    platform, world = scene.door.platform, scene.world
+    async with platform.database.transaction() as work:
+        workload = (await work.session.scalars(select(Workload))).one()
+        ids = {"project_id": world.project.id, "service_id": world.service.id, "workload_id": workload.id}
+        hook = await create_hook(
+            platform, work, world.project, source_type="github", address="https://github.com/a/b", rules=()
+        )
+        told = HookDelivery(id=new_id("dlv"), hook_id=hook.hook.id, delivery_key="1", kind="ping", status="done")
+        run = CronRun(id=new_id("run"), status="success", trigger="schedule", scheduled_at=utc_now(), **ids)
+        backup = Backup(
+            id=new_id("bkp"), kind="snapshot", volume="data", status="failed", error="Full.", **_WHERE, **ids
+        )
+        backup.environment_id = world.environment.id
+        work.session.add_all([told, run, backup])
+        await work.session.flush()
+        facts = {"kind": "volume", "volume": "data", "status": "failed", "service_name": world.service.name}
+        restore = Restore(id=new_id("rst"), backup_id=backup.id, environment_id=world.environment.id, **facts, **ids)
+        provider = IdentityProvider(id=new_id("idp"), name="company", kind="oidc", title="Company", client_id="id")
+        provider.issuer, provider.client_secret = "http://127.0.0.1:9", b""
+        work.session.add_all([restore, provider])
+        channels = {name: await _channel(scene, work, of) for name, of in _CHANNELS.items()}
+    scene.values |= {"hook": hook.hook.id, "delivery": told.id, "run": run.id, "backup": backup.id}
+    scene.values |= {"restore": restore.id, "provider": provider.name, **channels}
+
+
+async def _channel(scene: Scene, work: Work, is_of_instance: bool) -> str:
+    kinds: dict[str, list[str]] = {"events": ["health.down"], "environments": ["production"]}
+    wanted = WantedChannel(name="on call", kind="email", address="kim@example.com", allows_local=False, **kinds)
+    project_id = None if is_of_instance else scene.world.project.id
+    return (await create_channel(scene.door.platform, work, project_id=project_id, wanted=wanted)).channel.id

@@ -7,7 +7,7 @@ from towline.contract.audit import AuditList, AuditQuery
 from towline.contract.events import Event, Subscribe
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
 from towline.contract.operations import Operation, create, delete, read
-from towline.contract.platform import DomainCheck, DomainQuery, Platform
+from towline.contract.platform import DomainCheck, DomainQuery, Platform, PlatformHealth
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 INSTANCE_OPERATIONS: Final = (
@@ -57,6 +57,13 @@ INSTANCE_OPERATIONS: Final = (
         gives=DomainCheck,
         query=DomainQuery,
         summary="Look whether a domain leads to this server",
+    ),
+    read(
+        "platform.getHealth",
+        "/platform/health",
+        needs="administer",
+        gives=PlatformHealth,
+        summary="Show how the platform itself is, and what waits",
     ),
     Operation(
         "events",

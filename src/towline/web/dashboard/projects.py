@@ -94,6 +94,20 @@ async def show_group(visit: Visit) -> View:
     return View("group.html", title, values, (f"project:{project['id']}",), project["name"])
 
 
+async def show_groups(visit: Visit) -> View:
+    """Every deployment of services together in an environment, newest first."""
+    name, given = visit.path["project"], visit.request.query_params
+    environment = given.get("environment", DEFAULT_ENVIRONMENT)
+    query = {"environment": environment, "limit": 50, "cursor": given.get("cursor")}
+    project, groups = await visit.ask_all(
+        wanting("projects.get", project=name), wanting("groups.list", project=name, query=query)
+    )
+    values = {"groups": groups["items"], "next_cursor": groups["next_cursor"], "environment": environment}
+    values |= {"project": project, **permissions(visit, project)}
+    title = f"Deployed together in {project['name']}"
+    return View("groups.html", title, values, (f"project:{project['id']}",), project["name"])
+
+
 async def create_and_deploy(visit: Visit, fields: Fields) -> str:
     """A new service, in a project of that name that is there or made for it, and its first deployment."""
     name = text(fields, "project")

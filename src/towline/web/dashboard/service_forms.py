@@ -13,7 +13,7 @@ _ACTIONS = {"restart": "services.restart", "stop": "services.stop", "start": "se
 
 async def deploy(visit: Visit, fields: Fields) -> str:
     """Ask for a deployment."""
-    body: Json = {"environment": _environment(fields), "no_cache": fields.get("no_cache") == "on"}
+    body: Json = {"environment": environment_of(fields), "no_cache": fields.get("no_cache") == "on"}
     body.update({name: value for name in ("ref", "image", "upload") if (value := text(fields, name))})
     deployment = await visit.ask_here("services.deploy", body=body)
     return f"/deployments/{deployment['id']}"
@@ -24,20 +24,20 @@ async def act(visit: Visit, fields: Fields) -> str:
     operation = _ACTIONS.get(text(fields, "action"))
     if operation is None:
         raise InvalidInput("There is no such action.", field="action")
-    await visit.ask_here(operation, body={"environment": _environment(fields)})
-    return _page(visit, fields)
+    await visit.ask_here(operation, body={"environment": environment_of(fields)})
+    return service_page(visit, fields)
 
 
 async def scale(visit: Visit, fields: Fields) -> str:
     """Set how many instances are wanted."""
-    body = {"environment": _environment(fields), "replicas": number(fields, "replicas")}
+    body = {"environment": environment_of(fields), "replicas": number(fields, "replicas")}
     await visit.ask_here("services.scale", body=body)
-    return _page(visit, fields)
+    return service_page(visit, fields)
 
 
 async def roll_back(visit: Visit, fields: Fields) -> str:
     """Go back to a release."""
-    body = {**visit.path, "environment": _environment(fields), "release": number(fields, "release")}
+    body = {**visit.path, "environment": environment_of(fields), "release": number(fields, "release")}
     deployment = await visit.ask("deployments.rollback", body=body)
     return f"/deployments/{deployment['id']}"
 
@@ -53,20 +53,20 @@ async def set_variable(visit: Visit, fields: Fields) -> str:
         variable["mount_path"] = path
     body = {"service": visit.path["service"], "variables": [variable]}
     await visit.ask("variables.set", project=visit.path["project"], body=body)
-    return _page(visit, fields, "/variables")
+    return service_page(visit, fields, "/variables")
 
 
 async def delete_variable(visit: Visit, fields: Fields) -> str:
     """Delete one variable of the service."""
     query = {"service": visit.path["service"]}
     await visit.ask("variables.delete", project=visit.path["project"], name=text(fields, "name"), query=query)
-    return _page(visit, fields, "/variables")
+    return service_page(visit, fields, "/variables")
 
 
 async def undo_variable(visit: Visit, fields: Fields) -> str:
     """Take a change of a variable back."""
     await visit.ask("variables.undo", project=visit.path["project"], change=text(fields, "change"))
-    return _page(visit, fields, "/variables")
+    return service_page(visit, fields, "/variables")
 
 
 async def add_domain(visit: Visit, fields: Fields) -> str:
@@ -75,30 +75,30 @@ async def add_domain(visit: Visit, fields: Fields) -> str:
         "host": text(fields, "host"),
         "path_prefix": text(fields, "path_prefix") or "/",
         "strip_prefix": fields.get("strip_prefix") == "on",
-        "environment": _environment(fields),
+        "environment": environment_of(fields),
         "certificate": "auto" if fields.get("https") == "on" else "none",
     }
     await visit.ask_here("routes.create", body=body)
-    return _page(visit, fields, "/domains")
+    return service_page(visit, fields, "/domains")
 
 
 async def delete_domain(visit: Visit, fields: Fields) -> str:
     """Remove a domain."""
     await visit.ask_here("routes.delete", route=text(fields, "route"))
-    return _page(visit, fields, "/domains")
+    return service_page(visit, fields, "/domains")
 
 
 async def set_need(visit: Visit, fields: Fields) -> str:
     """Say that it needs another service."""
     body = {"cascade": fields.get("cascade") == "on"}
     await visit.ask_here("dependencies.set", dependency=text(fields, "dependency"), body=body)
-    return _page(visit, fields, "/settings")
+    return service_page(visit, fields, "/settings")
 
 
 async def delete_need(visit: Visit, fields: Fields) -> str:
     """Say that it does not need another service any more."""
     await visit.ask_here("dependencies.delete", dependency=text(fields, "dependency"))
-    return _page(visit, fields, "/settings")
+    return service_page(visit, fields, "/settings")
 
 
 async def update(visit: Visit, fields: Fields) -> str:
@@ -139,11 +139,13 @@ def _changed_source(source: Json, fields: Fields) -> Json:
     return {"type": source["type"], "config": {name: value for name, value in config.items() if value != ""}}
 
 
-def _environment(fields: Fields) -> str:
+def environment_of(fields: Fields) -> str:
+    """The environment that a form is for."""
     return text(fields, "environment") or DEFAULT_ENVIRONMENT
 
 
-def _page(visit: Visit, fields: Fields, tab: str = "") -> str:
-    environment = _environment(fields)
+def service_page(visit: Visit, fields: Fields, tab: str = "") -> str:
+    """A page of the service that the address names, in the form's environment."""
+    environment = environment_of(fields)
     suffix = "" if environment == DEFAULT_ENVIRONMENT else f"?environment={quote(environment)}"
     return f"/projects/{visit.path['project']}/services/{visit.path['service']}{tab}{suffix}"

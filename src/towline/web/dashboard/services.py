@@ -22,7 +22,7 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 
 async def show_overview(visit: Visit) -> View:
     """What runs, how well, and where it answers."""
-    place = await _Place.of(visit)
+    place = await Place.of(visit)
     range_, uptime_range = _chosen(visit, "range", _RANGES), _chosen(visit, "uptime", _UPTIMES)
     status, history, uptime, releases, deployments = await visit.ask_all(
         place.wanting("services.getStatus"),
@@ -47,7 +47,7 @@ async def show_overview(visit: Visit) -> View:
 
 async def show_deployments(visit: Visit) -> View:
     """Every deployment of it, newest first."""
-    place = await _Place.of(visit)
+    place = await Place.of(visit)
     query = {**place.named, "limit": 50, "cursor": visit.request.query_params.get("cursor")}
     found = await visit.ask("deployments.list", query=query)
     values = {"deployments": found["items"], "next_cursor": found["next_cursor"]}
@@ -56,12 +56,12 @@ async def show_deployments(visit: Visit) -> View:
 
 async def show_deploy(visit: Visit) -> View:
     """The form for a deployment: of its source, another ref, an image, or files."""
-    return (await _Place.of(visit)).view("service_deploy.html", "deploy", {})
+    return (await Place.of(visit)).view("service_deploy.html", "deploy", {})
 
 
 async def show_log(visit: Visit) -> View:
     """What its instances print."""
-    place, given = await _Place.of(visit), visit.request.query_params
+    place, given = await Place.of(visit), visit.request.query_params
     level, since, before = given.get("level", ""), _moment(given.get("since", "")), whole(given.get("before", ""))
     chosen = {"query": given.get("query", "")[:200], "level": level if level in _LEVELS else ""}
     wanted: Json = {name: value or None for name, value in chosen.items()}
@@ -81,7 +81,7 @@ async def show_log(visit: Visit) -> View:
 
 async def show_variables(visit: Visit) -> View:
     """What the next deployment gives its instances, with origin; and what was changed."""
-    place = await _Place.of(visit)
+    place = await Place.of(visit)
     if not place.can["can_deploy"]:
         values: Json = {"variables": [], "own": {}, "changes": [], "stale": [], "problem": None}
         return place.view("service_variables.html", "variables", values)
@@ -112,14 +112,14 @@ async def show_variables(visit: Visit) -> View:
 
 async def show_domains(visit: Visit) -> View:
     """Its hosts and their certificates."""
-    place = await _Place.of(visit)
+    place = await Place.of(visit)
     routes = await visit.send(place.wanting("routes.list"))
     return place.view("service_domains.html", "domains", {"routes": routes["items"]})
 
 
 async def show_settings(visit: Visit) -> View:
     """How it is built and run, and its deletion."""
-    place = await _Place.of(visit)
+    place = await Place.of(visit)
     services, graph = await visit.ask_all(
         wanting("services.listByProject", project=place.project["id"], query={"limit": 200}),
         wanting("dependencies.list", project=place.project["id"]),
@@ -145,7 +145,7 @@ def _moment(value: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
-class _Place:
+class Place:
     """A service in one environment, as every page of it needs it."""
 
     def __init__(self, visit: Visit, found: list[Json]) -> None:
@@ -158,7 +158,7 @@ class _Place:
         self.can = permissions(visit, self.project)
 
     @classmethod
-    async def of(cls, visit: Visit) -> "_Place":
+    async def of(cls, visit: Visit) -> "Place":
         """What the page's address names."""
         project, service = visit.path["project"], visit.path["service"]
         found = await visit.ask_all(

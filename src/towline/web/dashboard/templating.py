@@ -51,6 +51,16 @@ def between(first: str | None, last: str | None) -> str:
     return lasting(max((end - _time(first)).total_seconds(), 0))
 
 
+def size(amount: int | None) -> str:
+    """Bytes in words: `1.4 MB`."""
+    value = float(amount or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
 def short(text: str | None, length: int = 12) -> str:
     """The first characters of a commit or digest."""
     return (text or "").removeprefix("sha256:")[:length]
@@ -101,6 +111,7 @@ def _environment() -> "Environment":
         auto_reload=False,
     )
     environment.filters.update(
+        size=size,
         ago=ago,
         until=until,
         lasting=lasting,

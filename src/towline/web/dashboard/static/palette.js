@@ -1,6 +1,11 @@
 // The command palette: every page one may go to, found by typing; what it lists is read when it is opened.
 
 const MOST = 30;
+const OF_PROJECT = ["hooks", "variables", "backups", "catalogue", "groups", "members", "notifications", "registries", "file", "audit", "settings"];
+const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
+const OF_INSTANCE = ["users", "providers", "variables", "registries", "notifications", "mail", "secrets", "audit"];
+const WORDS = { hooks: "repositories", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
+const word = (page) => WORDS[page] ?? page;
 const dialog = document.createElement("dialog");
 dialog.className = "palette";
 dialog.setAttribute("aria-label", "Go to");
@@ -22,15 +27,17 @@ async function gather() {
   const known = new Map();
   const add = (href, text) => { if (!known.has(href)) known.set(href, { href, text: text.replace(/\s+/g, " ").trim() }); };
   for (const link of document.querySelectorAll(".tabs a, .menu nav a")) add(link.getAttribute("href"), link.textContent);
+  if (document.querySelector('.menu nav a[href="/instance"]')) for (const page of OF_INSTANCE) add(`/instance/${page}`, `Instance / ${word(page)}`);
   places = [...known.values()];
   show();
   const projects = await read("/projects?limit=50");
   await Promise.all(projects.map(async ({ name }) => {
     add(`/projects/${name}`, name);
+    for (const page of OF_PROJECT) add(`/projects/${name}/${page}`, `${name} / ${word(page)}`);
     for (const service of await read(`/projects/${name}/services?limit=100`)) {
       const base = `/projects/${name}/services/${service.name}`;
       add(base, `${name} / ${service.name}`);
-      for (const tab of ["deploy", "log", "variables", "domains", "settings"]) add(`${base}/${tab}`, `${name} / ${service.name} / ${tab}`);
+      for (const page of OF_SERVICE) if (page !== "runs" || service.type === "cron") add(`${base}/${page}`, `${name} / ${service.name} / ${word(page)}`);
     }
   }));
   places = [...known.values()];

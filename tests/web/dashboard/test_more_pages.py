@@ -1,0 +1,95 @@
+"""Pages of a project and the instance beyond services: what their forms do, and what is shown once."""
+
+import re
+
+from tests.web.dashboard.visitors import make_scene
+from tests.web.door import Door
+
+_FILE = "project: other\nservices:\n  store:\n    image: store:1\n"
+
+
+async def test_a_repository_is_connected_and_its_secret_shown_once(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/hooks".format(**scene.values)
+    wanted = {"source": "gitlab", "repository": "https://gitlab.com/a/c.git", "rules": "main staging\ntag:v*"}
+    made = await owner.send(path, wanted)
+    assert (made.status_code, "shown this once" in made.text) == (200, True)
+    page = await owner.get(path)
+    assert "main staging" in page.text
+    assert "tag:v* production" in page.text
+    assert "shown this once" not in page.text
+    refused = await owner.send(path, {**wanted, "rules": "a b c"})
+    assert (refused.status_code, "is no rule" in refused.text) == (422, True)
+
+
+async def test_a_pasted_file_is_planned_for_this_project_and_done_exactly_so(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/file".format(**scene.values)
+    planned = await owner.send(path, {"file": _FILE})
+    assert "creates" in planned.text
+    assert "service <bdi>store" in planned.text
+    found = re.search(r'name="fingerprint" value="([^"]+)"', planned.text)
+    assert found is not None
+    refused = await owner.send(f"{path}/apply", {"file": _FILE, "fingerprint": "other"})
+    assert refused.status_code == 409
+    done = await owner.send(f"{path}/apply", {"file": _FILE, "fingerprint": found[1]})
+    assert done.status_code == 303
+    assert "/groups/" in done.headers["location"]
+    broken = await owner.send(path, {"file": "services: [1"})
+    assert (broken.status_code, 'role="alert"' in broken.text) == (422, True)
+
+
+async def test_lines_of_a_file_become_variables_and_come_back(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/services/{service}/variables/file".format(**scene.values)
+    assert (await owner.send(path, {"lines": "# first\nLEVEL=info\nexport TEXT='a b'"})).status_code == 303
+    assert (await owner.send(path, {"lines": "TOKEN=hidden-value", "is_secret": "on"})).status_code == 303
+    page = (await owner.get(path)).text
+    assert "LEVEL=info" in page
+    assert "TOKEN" in page
+    assert "hidden-value" not in page
+    assert (await owner.send(path, {"lines": "no line"})).status_code == 422
+
+
+async def test_a_template_becomes_services_deployed_together(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/catalogue".format(**scene.values)
+    assert "PostgreSQL" in (await owner.get(path)).text
+    made = await owner.send(f"{path}/postgresql", {"name": "db"})
+    assert (made.status_code, "/groups/" in made.headers["location"]) == (303, True)
+    assert "/services/db" in (await owner.get("/projects/{project}".format(**scene.values))).text
+
+
+async def test_a_channel_is_made_tried_and_its_outcome_shown(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/notifications".format(**scene.values)
+    wanted = {"name": "own", "kind": "webhook", "address": "https://a.example.com/x", "event.run.failed": "on"}
+    made = await owner.send(path, {**wanted, "environment.production": "on"})
+    assert "signed with this secret" in made.text
+    found = re.search(rf'href="({path}/nch_[a-z0-9]+)"', made.text)
+    assert found is not None
+    assert (await owner.send(f"{found[1]}/test", {"sent": "yes"})).status_code == 303
+    page = (await owner.get(found[1])).text
+    assert "Test message from Towline" in page
+    assert "Waiting" in page
+
+
+async def test_no_page_of_a_project_is_without_a_way_on_and_viewers_are_offered_nothing(door: Door) -> None:
+    scene = await make_scene(door)
+    project, service = "/projects/{project}", "/projects/{project}/services/{service}"
+    paths = [f"{project}/{tab}" for tab in ("groups", "backups", "variables", "catalogue", "file", "backups/{backup}")]
+    paths += [f"{service}/{tab}" for tab in ("releases", "runs", "runs/{run}", "variables/compare", "webhook-secrets")]
+    for path in paths:
+        main = (await scene.people["viewer"].get(path.format(**scene.values))).text.partition("<main")[2]
+        assert "<form" not in main, path
+        assert "<button" not in main, path
+        assert "<nav" in main, path
+
+
+async def test_the_instance_says_how_it_is(door: Door) -> None:
+    scene = await make_scene(door)
+    page = (await scene.people["root"].get("/instance")).text
+    for part in ("PostgreSQL", "Valkey", "Docker", "Traefik", "Periodic work"):
+        assert part in page
+    assert "free of" in page
+    assert scene.world.service.name in page.partition("queue-part")[2]
