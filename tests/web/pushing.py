@@ -12,6 +12,8 @@ from tests.web.serving import Served, serving
 
 from towline.actions.deployments.attempt import Attempt, claim_next
 from towline.actions.deployments.pipeline import run_deployment
+from towline.actions.groups.attempt import GroupAttempt, claim_next_group
+from towline.actions.groups.run import run_group
 from towline.actions.platform import Platform
 from towline.builders.base import Builder
 from towline.errors import BuildFailed
@@ -144,10 +146,13 @@ async def pushing(platform: Platform, folder: Path, **source: object) -> AsyncGe
 
 async def _work(platform: Platform) -> None:
     attempts: dict[str, Attempt] = {}
+    groups: dict[str, GroupAttempt] = {}
     async with asyncio.TaskGroup() as tasks, platform.bell.listen() as ringing:
         while True:
             while deployment := await claim_next(platform):
                 tasks.create_task(run_deployment(platform, deployment, attempts))
+            while group := await claim_next_group(platform):
+                tasks.create_task(run_group(platform, group, groups))
             name = await ringing.wait(timeout=0.2)
             if name in attempts:
                 attempts[name].nudge()

@@ -15,7 +15,7 @@ from towline.actions.projects import Environment
 from towline.actions.pushes.tidying import remove_unneeded_repositories
 from towline.models.deployments import Deployment
 from towline.models.history import AuditEntry
-from towline.models.projects import ProjectCollaborator
+from towline.models.projects import Project, ProjectCollaborator
 
 MAIN = "refs/heads/main"
 
@@ -261,3 +261,29 @@ async def test_a_repository_stays_within_its_limit_and_goes_with_its_service(
         await pushed.served.owner.delete("/projects/shop/services/web")
         await remove_unneeded_repositories(platform)
         assert await platform.repositories.list_names() == []
+
+
+async def test_a_branch_that_previews_are_for_goes_to_its_preview(platform: Platform, tmp_path: Path) -> None:
+    async with pushing(platform, tmp_path) as pushed:
+        owner, world = pushed.served.owner, pushed.served.world
+        async with platform.database.transaction() as work:
+            project = await work.session.get_one(Project, world.project.id)
+            project.preview_rules = {"branches": ["topic/*"]}
+        clone = await pushed.clone()
+        await clone.commit(Dockerfile="FROM busybox\n")
+        first = await clone.push("main:topic/one")
+        assert first.exit_code == 0, first.said
+        assert "shop/web in the preview of the branch" in first.said
+        assert "is live" in first.said
+        (preview,) = (await owner.get("/projects/shop/previews"))["items"]
+        assert (preview["origin"], preview["ref"], preview["state"]) == ("branch", "topic/one", "active")
+        await clone.commit(Dockerfile="FAIL\n")
+        assert (await clone.push("main:topic/one")).exit_code == 1
+        moved = await clone.commit(Dockerfile="FROM busybox:2\n")
+        assert (await clone.push("main:topic/one")).exit_code == 0
+        assert [one["id"] for one in (await owner.get("/projects/shop/previews"))["items"]] == [preview["id"]]
+        assert (await list_deployments(pushed))[-1].commit_sha == moved
+        assert "and its preview with it" in (await clone.push(":topic/one")).said
+        assert (await owner.get("/projects/shop/previews"))["items"] == []
+        fewer = await pushed.served.add_key(scopes=["deploy", "view_projects"])
+        assert (await clone.git("push", pushed.address(fewer.token), "main:topic/two")).exit_code == 1

@@ -10,7 +10,9 @@ from towline.actions.deploying import Wanted, deploy, get_place
 from towline.actions.deployments.requests import cancel_deployment
 from towline.actions.hooks.rules import asks_to_skip
 from towline.actions.platform import Platform
+from towline.actions.previews.rules import rules_of
 from towline.actions.pushes.following import follow_deployment
+from towline.actions.pushes.previewing import deploy_to_preview, remove_preview_of
 from towline.actions.pushes.rules import Plan, plan_push, short_name
 from towline.errors import Conflict, NotFound, TooLarge
 from towline.infra.database import Work
@@ -45,8 +47,8 @@ class ServiceGate(PushGate):
     async def arrive(self, push: Push, say: Say) -> None:
         """What an earlier push still builds is superseded: its pusher is told so, and keeps nothing half done."""
         async with self.platform.database.transaction() as work:
-            _, service = await self._get_service(work)
-            plan = plan_push(service, push.changes)
+            project, service = await self._get_service(work)
+            plan = plan_push(service, rules_of(project), push.changes)
             for deployment in await _list_pushed(work, service, environment=plan.environment):
                 if deployment.switched_at is None:
                     await cancel_deployment(self.platform, work, deployment, status=DeploymentStatus.SUPERSEDED)
@@ -55,11 +57,11 @@ class ServiceGate(PushGate):
     async def decide(self, push: Push, say: Say) -> bool:
         """Whether the push is let in: at once when it deploys nothing, else when its deployment was a success."""
         async with self.platform.database.transaction() as work:
-            _, service = await self._get_service(work)
-        plan = plan_push(service, push.changes)
+            project, service = await self._get_service(work)
+        plan = plan_push(service, rules_of(project), push.changes)
         await self._check_room()
         for change in plan.kept:
-            await say(_kept(change))
+            await say(await self._keep(change))
         if plan.deployed is None:
             return True
         bundle = await self._take_tree(service, push, plan.deployed.new, say)
@@ -81,6 +83,17 @@ class ServiceGate(PushGate):
         project, service = row
         check_takes_pushes(service)
         return project, service
+
+    async def _keep(self, change: RefChange) -> str:
+        """What is said of a change that deploys nothing; with a branch its preview goes."""
+        name = short_name(change.name)
+        if change.new:
+            return f"{name} is kept; it is deployed nowhere (see `branch` and `rules` of the service's source)."
+        async with self.platform.database.transaction() as work:
+            project, _ = await self._get_service(work)
+            if await remove_preview_of(self.platform, work, project, branch=name):
+                return f"{name} is deleted, and its preview with it."
+        return f"{name} is deleted; what runs goes on running."
 
     async def _check_room(self) -> None:
         """Keep the repository bounded: what a forced push left behind goes first."""
@@ -111,22 +124,26 @@ class ServiceGate(PushGate):
         """Queue the deployment of a tree that is stored already: git forgets the objects of a push that is refused."""
         async with self.platform.database.transaction() as work:
             project, service = await self._get_service(work)
-            place = await get_place(work, project=project, service=service, environment=plan.environment)
-            deployment = await deploy(
-                self.platform,
-                work,
-                place,
-                wanted=Wanted(ref=bundle.revision),
-                caller=self.caller,
-                trigger=Trigger.PUSH,
-            )
+            deployment = await self._deploy(work, project, service, plan, change, bundle)
             deployment.bundle_digest, deployment.commit_sha = bundle.digest, bundle.revision
             deployment.commit_message = bundle.message.replace("\0", "")[:2000]
             detail = {"ref": change.name, "revision": bundle.revision, "deployment": deployment.id}
             record(work, self.caller, "git.push", project_id=project.id, object_id=service.id, detail=detail)
-        where = f"{project.name}/{service.name} in {plan.environment}"
+        where = f"{project.name}/{service.name} in {plan.environment or 'the preview of the branch'}"
         await say(f"Deployment {deployment.number} of {where}: {bundle.revision[:12]} of {short_name(change.name)}")
         return deployment.id
+
+    async def _deploy(
+        self, work: Work, project: Project, service: Service, plan: Plan, change: RefChange, bundle: Bundle
+    ) -> Deployment:
+        if not plan.environment:
+            branch, caller = short_name(change.name), self.caller
+            return await deploy_to_preview(
+                self.platform, work, project, service, branch=branch, bundle=bundle, caller=caller
+            )
+        place = await get_place(work, project=project, service=service, environment=plan.environment)
+        wanted = Wanted(ref=bundle.revision)
+        return await deploy(self.platform, work, place, wanted=wanted, caller=self.caller, trigger=Trigger.PUSH)
 
 
 async def _list_pushed(work: Work, service: Service, *, environment: str) -> list[Deployment]:
@@ -138,10 +155,3 @@ async def _list_pushed(work: Work, service: Service, *, environment: str) -> lis
         .where(Deployment.group_id.is_(None))
     )
     return list(await work.session.scalars(query.with_for_update(of=Deployment)))
-
-
-def _kept(change: RefChange) -> str:
-    name = short_name(change.name)
-    if not change.new:
-        return f"{name} is deleted; what runs goes on running."
-    return f"{name} is kept; it is deployed nowhere (see `branch` and `rules` of the service's source)."
