@@ -3,6 +3,7 @@
 import asyncio
 import importlib.metadata
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_broken_source_is_named_and_left_out(
         "git": "foreign_sources:Good",
     }
     install(tmp_path, "some-sources", {"good": "foreign_sources:Good", **broken})
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     found = load_installed_sources(storage.store_tree, tmp_path / "scratch", taken={"git", "custom"})
     assert [source.kind for source in found] == ["good"]
     for name in broken:
@@ -68,7 +69,7 @@ async def test_the_example_package_is_installed_and_fetches(
 ) -> None:
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site"), str(_EXAMPLE)]
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=150)
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
     assert importlib.metadata.version("towline-source-inline") == "1.0.0"
     (source,) = load_installed_sources(storage.store_tree, tmp_path / "scratch", taken=())
     config = {"files": {"Dockerfile": "FROM busybox\n", "www/index.html": "hello"}}

@@ -57,7 +57,10 @@ def git_credential(
     """Tell git the API key of `towline login`, for the server it belongs to; git runs this, nobody else needs to."""
     if action != "get":
         return
-    asked = dict(line.rstrip("\n").partition("=")[::2] for line in sys.stdin if "=" in line)
+    asked: dict[str, str] = {}
+    for line in sys.stdin:
+        name, _, value = line.rstrip("\n").partition("=")
+        asked[name] = value
     credentials = get_credentials(os.environ, linked_url=None)
     own = urlsplit(credentials.url)
     if (asked.get("protocol"), asked.get("host")) == (own.scheme, own.netloc):
