@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 from tests.web.pushing import Pushing, pushing
 from tests.web.serving import wait_until
@@ -17,6 +18,7 @@ from towline.models.deployments import Deployment
 from towline.models.history import AuditEntry
 from towline.models.projects import Project, ProjectCollaborator
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 MAIN = "refs/heads/main"
 
 
@@ -125,7 +127,7 @@ async def test_a_newer_push_supersedes_the_one_that_is_still_built(platform: Pla
         await first.commit(Dockerfile="HOLD\n")
         wanted = await second.commit(Dockerfile="FROM busybox\n")
         slow = asyncio.create_task(first.push())
-        await asyncio.wait_for(pushed.builder.is_holding.wait(), 30)
+        await asyncio.wait_for(pushed.builder.is_holding.wait(), 90)
         newer = await second.push()
         assert newer.exit_code == 0, newer.said
         assert "of an earlier push is superseded" in newer.said
@@ -146,7 +148,7 @@ async def test_a_push_whose_pusher_went_away_comes_to_its_end(platform: Platform
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
-        await asyncio.wait_for(pushed.builder.is_holding.wait(), 30)
+        await asyncio.wait_for(pushed.builder.is_holding.wait(), 90)
         process.kill()
         await process.wait()
         pushed.builder.let_go.set()
