@@ -155,3 +155,14 @@ async def test_a_name_of_another_project_is_not_taken_by_a_preview(door: Door) -
     made = await ann.post("/projects/shop/previews", {"name": "eu-pr-1", "main": "web"})
     host = made["url"].split("/")[2].split(".")[0]
     assert host.startswith("shop-eu-pr-1-")
+
+
+async def test_sleep_and_protection_come_from_the_rules_and_can_be_changed(door: Door) -> None:
+    ann = await _add_shop(door)
+    rules = {"sleeps_after_seconds": 600, "protection": "sign_in"}
+    assert (await ann.call("PUT", "/projects/shop/preview-rules", json=rules)).status_code == 200
+    made = await ann.post("/projects/shop/previews", {"name": "a"})
+    assert (made["sleeps_after_seconds"], made["protection"], made["is_asleep"]) == (600, "sign_in", False)
+    change = {"sleeps_after_seconds": None, "protection": "link"}
+    changed = (await ann.call("PATCH", "/projects/shop/previews/a", json=change)).json()
+    assert (changed["sleeps_after_seconds"], changed["protection"]) == (None, "link")
