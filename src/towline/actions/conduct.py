@@ -20,6 +20,7 @@ from towline.actions.platform import Platform
 from towline.actions.previews.keeping import look_after_previews
 from towline.actions.pushes.tidying import remove_unneeded_repositories
 from towline.actions.reconcile import reconcile_all, reconcile_quietly, unroute
+from towline.actions.reports.sending import send_due_reports
 from towline.actions.resealing import Resealing
 from towline.actions.restores.errands import Errands
 from towline.actions.routes import doubt_all_routes, publish_again
@@ -38,6 +39,7 @@ _ENGINE_RETRY_SECONDS = 0.5
 _CLEAN_UP_EVERY = timedelta(minutes=10)
 _CHAIN_EVERY = timedelta(seconds=2)
 _RESEAL_EVERY = timedelta(seconds=2)
+_REPORTS_EVERY = timedelta(seconds=5)
 _HOOKS_EVERY = timedelta(seconds=5)
 _DUE_EVERY = timedelta(seconds=1)
 _WATCH_EVERY = timedelta(minutes=5)
@@ -103,6 +105,7 @@ async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], re
             roles.create_task(_answer_hooks(platform, lambda: apply_pushed_files(platform, read)), name="pushed files")
         roles.create_task(notify(platform), name="notifications")
         roles.create_task(_every(_WATCH_EVERY, lambda: watch_troubles(platform)), name="troubles")
+        roles.create_task(_report(platform), name="reports")
         roles.create_task(_every(_CHAIN_EVERY, lambda: chain_all(platform)), name="audit chain")
         roles.create_task(_every(_RESEAL_EVERY, Resealing(platform).run), name="resealing")
         roles.create_task(_watch_engine(platform, logs), name="engine")
@@ -185,6 +188,17 @@ async def _answer_hooks(platform: Platform, work_on_all: Callable[[], Awaitable[
             while (left := deadline - asyncio.get_running_loop().time()) > 0:
                 if await ringing.wait(timeout=left) == "hooks":
                     break
+
+
+async def _report(platform: Platform) -> None:
+    """Tell git platforms what has changed when deployments or reports ring, and look at those that are on their way."""
+    async with platform.bell.listen() as ringing:
+        while True:
+            try:
+                await send_due_reports(platform)
+            except Unavailable as error:
+                _log.warning("%s", error)
+            await ringing.wait(timeout=_REPORTS_EVERY.total_seconds())
 
 
 async def _answer_bell(platform: Platform, errands: Errands) -> None:

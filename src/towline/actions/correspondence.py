@@ -7,6 +7,7 @@ from typing import Final
 from towline.actions.mail import BELL, forget_old_mails, send_due_mails, sends_mail
 from towline.actions.password_reset import answer_reset_requests, forget_old_requests
 from towline.actions.platform import Platform
+from towline.actions.reports.sending import forget_old_reports
 from towline.errors import TowlineError
 from towline.infra.queue import Ringing
 
@@ -40,6 +41,7 @@ async def forget_correspondence(platform: Platform) -> None:
     """Delete old mails and old wishes for a new password."""
     async with platform.database.transaction() as work:
         await forget_old_mails(work)
+        await forget_old_reports(work)
         await forget_old_requests(work)
 
 

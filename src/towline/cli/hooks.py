@@ -33,6 +33,7 @@ def list_hooks(*, project: ProjectOption = None, as_json: AsJson = False) -> Non
                 "sender": lambda row: row.source,
                 "rules": lambda row: ", ".join(_shown(rule) for rule in row.rules) or "each service's own branch",
                 "applies": lambda row: row.project_file or "",
+                "webhook": lambda row: row.registration_error or row.registration.replace("_", " "),
                 "url": lambda row: row.url,
             },
             nothing="No repository is connected; `towline hooks create` connects one.",
@@ -49,12 +50,16 @@ def create_hook(
         str | None,
         typer.Option("--apply", metavar="PATH", help="Project file that pushes apply first, such as towline.yaml."),
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register/--no-register", help="Make the webhook there where a connection reaches it."),
+    ] = True,
     project: ProjectOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Connect a repository: every service that is built from it is deployed when it is pushed to."""
     given: dict[str, Any] = {"source": source, "repository": repository, "rules": [_rule(text) for text in rule or ()]}
-    given["project_file"] = apply
+    given |= {"project_file": apply, "registers": register}
     with open_session(as_json=as_json) as session:
         _show_new(
             session.output, session.client.hooks.create(session.project(project), HookCreate.model_validate(given))
@@ -155,6 +160,9 @@ def _shown(rule: HookRule) -> str:
 def _show_new(output: Output, made: NewHook) -> None:
     facts = {"hook": made.id, "repository": made.repository, "url": made.url, "secret": made.secret}
     output.model(made, facts)
+    if made.registration != "by_hand":
+        output.say("\nTowline makes the webhook there by itself; `towline hooks list` says whether that has worked.")
+        return
     output.say(
         "\nEnter the address and the secret at the repository (content type JSON); the secret is not shown again."
     )

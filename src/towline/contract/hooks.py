@@ -42,6 +42,12 @@ class HookCreate(Model):
         examples=["towline.yaml"],
     )
 
+    registers: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether the webhook is made at the platform where a connection reaches the repository.",
+    )
+
 
 class HookUpdate(Model):
     """What to change; fields left out stay as they are."""
@@ -61,6 +67,11 @@ class Hook(Model):
     url: str = Field(description="Address to enter at the sender.")
     rules: list[HookRule] = Field(description="Which branch or tag goes where.")
     project_file: str | None = Field(default=None, description="Path of the project file that pushes apply.")
+    registration: Literal["by_hand", "pending", "registered", "failed"] = Field(
+        default="by_hand",
+        description="How far the webhook at the platform is; `by_hand`: address and secret are entered there.",
+    )
+    registration_error: str = Field(default="", description="Why that has not worked, the last time.")
     created_at: datetime = Field(description="When it was made.")
 
 

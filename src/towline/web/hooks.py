@@ -11,14 +11,16 @@ from towline.actions.access import Permission
 from towline.actions.hooks.administration import (
     NewHook,
     create_hook,
+    delete_hook,
     get_hook,
+    hook_url,
     list_deliveries,
     list_hooks,
+    list_registrations,
     rotate_secret,
 )
 from towline.actions.hooks.receiving import receive
 from towline.actions.hooks.working import replay
-from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.actions.service_calls import call_service
 from towline.contract.base import PageQuery
@@ -34,6 +36,7 @@ from towline.contract.hooks import (
 )
 from towline.contract.hooks import NewHook as NewHookModel
 from towline.errors import TowlineError
+from towline.models.connections import HostReport
 from towline.models.hooks import Hook as HookRow
 from towline.models.hooks import HookDelivery as DeliveryRow
 from towline.web.bodies import read_at_most
@@ -43,6 +46,7 @@ from towline.web.operations import OperationRouter
 from towline.web.problems import problem_response, unexpected_response
 
 MAX_WEBHOOK_BYTES: Final = 5 * 1024 * 1024
+_REGISTRATIONS: Final = {"open": "pending", "settled": "registered", "failed": "failed"}
 operations = OperationRouter()
 
 
@@ -90,7 +94,8 @@ router.routes.append(Route("/hooks/{source}/{hook}", take_webhook, methods=["POS
 async def list_(call: Call) -> HookList:
     """Hooks of a project."""
     rows = await list_hooks(call.session, call.project.id)
-    return HookList(items=[Hook(**_facts(call.platform, row)) for row in rows])
+    found = await list_registrations(call.session, rows)
+    return HookList(items=[Hook(**_facts(call.platform, row, found.get(row.id))) for row in rows])
 
 
 @operations.operation("hooks.create")
@@ -105,9 +110,10 @@ async def create(call: Call, body: HookCreate) -> NewHookModel:
         address=body.repository,
         rules=_rules(body.rules),
         project_file=body.project_file or "",
+        registers=body.registers,
     )
     call.note(made.hook.id, repository=made.hook.repository, project_file=made.hook.project_file)
-    return _with_secret(call.platform, made)
+    return await _with_secret(call, made)
 
 
 @operations.operation("hooks.update")
@@ -120,16 +126,18 @@ async def update(call: Call, body: HookUpdate) -> Hook:
     if "project_file" in body.model_fields_set:
         hook.project_file = body.project_file or ""
     call.note(hook.id, repository=hook.repository, project_file=hook.project_file)
-    return Hook(**_facts(call.platform, hook))
+    registration = (await list_registrations(call.session, [hook])).get(hook.id)
+    return Hook(**_facts(call.platform, hook, registration))
 
 
 @operations.operation("hooks.rotate")
 async def rotate(call: Call) -> NewHookModel:
     """A new secret."""
     await _also_deploy(call)
-    made = rotate_secret(call.platform, await get_hook(call.session, call.project.id, call.path["hook"]))
+    hook = await get_hook(call.session, call.project.id, call.path["hook"])
+    made = await rotate_secret(call.platform, call.work, hook)
     call.note(made.hook.id, repository=made.hook.repository)
-    return _with_secret(call.platform, made)
+    return await _with_secret(call, made)
 
 
 @operations.operation("hooks.delete")
@@ -137,7 +145,7 @@ async def delete(call: Call) -> None:
     """Disconnect a repository."""
     hook = await get_hook(call.session, call.project.id, call.path["hook"])
     call.note(hook.id, repository=hook.repository)
-    await call.session.delete(hook)
+    await delete_hook(call.platform, call.work, hook)
 
 
 @operations.operation("hooks.listDeliveries")
@@ -173,16 +181,19 @@ def _rules(rules: list[HookRule]) -> list[dict[str, str]]:
     return [rule.model_dump(exclude_none=True) for rule in rules]
 
 
-def _with_secret(platform: Platform, made: NewHook) -> NewHookModel:
-    return NewHookModel(**_facts(platform, made.hook), secret=made.secret)
+async def _with_secret(call: Call, made: NewHook) -> NewHookModel:
+    registration = (await list_registrations(call.session, [made.hook])).get(made.hook.id)
+    return NewHookModel(**_facts(call.platform, made.hook, registration), secret=made.secret)
 
 
-def _facts(platform: Platform, hook: HookRow) -> dict[str, Any]:
+def _facts(platform: Platform, hook: HookRow, registration: HostReport | None) -> dict[str, Any]:
     return {
         "id": hook.id,
         "source": cast("HookSource", hook.source_type),
         "repository": hook.repository,
-        "url": f"{platform_url(platform)}/hooks/{hook.source_type}/{hook.id}",
+        "url": hook_url(platform, hook),
+        "registration": "by_hand" if registration is None else _REGISTRATIONS[registration.state],
+        "registration_error": "" if registration is None else registration.error,
         "project_file": hook.project_file or None,
         "rules": [HookRule.model_validate(rule) for rule in hook.rules],
         "created_at": hook.created_at,

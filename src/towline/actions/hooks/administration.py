@@ -9,11 +9,14 @@ from typing import Final
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from towline.actions.connections.asking import ask_report
+from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.actions.repositories import to_repository
 from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Work
 from towline.models.base import utc_now
+from towline.models.connections import HostReport
 from towline.models.hooks import Hook, HookDelivery
 from towline.models.projects import Project
 from towline.names import new_id
@@ -35,6 +38,11 @@ def hook_secret_context(hook: Hook) -> str:
     return f"hook:{hook.id}"
 
 
+def hook_url(platform: Platform, hook: Hook) -> str:
+    """The address that a hook's sender sends to."""
+    return f"{platform_url(platform)}/hooks/{hook.source_type}/{hook.id}"
+
+
 async def create_hook(
     platform: Platform,
     work: Work,
@@ -44,8 +52,12 @@ async def create_hook(
     address: str,
     rules: Sequence[Mapping[str, str]],
     project_file: str = "",
+    registers: bool = False,
 ) -> NewHook:
-    """Connect a repository to a project; Conflict when it is connected already, InvalidInput for no address."""
+    """Connect a repository to a project; Conflict when it is connected already, InvalidInput for no address.
+
+    Registering makes the webhook at the platform, afterwards, where a connection reaches it.
+    """
     repository = to_repository(address)
     if not repository:
         raise InvalidInput(f"{address[:200]!r} is no address of a repository.", field="repository")
@@ -66,13 +78,43 @@ async def create_hook(
     value = _seal_new(platform, hook)
     work.session.add(hook)
     await work.session.flush()
+    if registers:
+        await _ask_registration(platform, work, hook)
     return NewHook(hook, value)
 
 
-def rotate_secret(platform: Platform, hook: Hook) -> NewHook:
-    """A new secret; the one before stays valid for a day."""
+async def rotate_secret(platform: Platform, work: Work, hook: Hook) -> NewHook:
+    """A new secret; the one before stays valid for a day. A registered webhook gets it by itself."""
     hook.old_secret, hook.old_secret_until = hook.secret, utc_now() + OVERLAP
-    return NewHook(hook, _seal_new(platform, hook))
+    made = NewHook(hook, _seal_new(platform, hook))
+    if (await list_registrations(work.session, [hook])).get(hook.id) is not None:
+        await _ask_registration(platform, work, hook)
+    return made
+
+
+async def delete_hook(platform: Platform, work: Work, hook: Hook) -> None:
+    """Disconnect a repository; a webhook that was registered is deleted at the platform afterwards."""
+    registration = (await list_registrations(work.session, [hook])).get(hook.id)
+    if registration is not None:
+        if registration.remote_id:
+            await ask_report(
+                platform,
+                work,
+                project_id=hook.project_id,
+                source_type=hook.source_type,
+                repository=hook.repository,
+                kind="hook_removal",
+                target=registration.remote_id,
+                facts={},
+            )
+        await work.session.delete(registration)
+    await work.session.delete(hook)
+
+
+async def list_registrations(session: AsyncSession, hooks: Sequence[Hook]) -> Mapping[str, HostReport]:
+    """How far the registration of each hook's webhook at its platform is, by the hook's id; without those by hand."""
+    query = select(HostReport).where(HostReport.kind == "hook", HostReport.target.in_([hook.id for hook in hooks]))
+    return {report.target: report for report in await session.scalars(query)}
 
 
 async def get_hook(session: AsyncSession, project_id: str, hook_id: str) -> Hook:
@@ -105,6 +147,19 @@ def open_secrets(platform: Platform, hook: Hook) -> list[str]:
     if hook.old_secret is not None and hook.old_secret_until is not None and hook.old_secret_until > utc_now():
         sealed.append(hook.old_secret)
     return [platform.secrets.open_text(value, context=hook_secret_context(hook)) for value in sealed]
+
+
+async def _ask_registration(platform: Platform, work: Work, hook: Hook) -> None:
+    await ask_report(
+        platform,
+        work,
+        project_id=hook.project_id,
+        source_type=hook.source_type,
+        repository=hook.repository,
+        kind="hook",
+        target=hook.id,
+        facts={},
+    )
 
 
 def _seal_new(platform: Platform, hook: Hook) -> str:

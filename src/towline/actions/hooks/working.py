@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 
 from towline.actions.access import Caller
+from towline.actions.connections.asking import ask_report
 from towline.actions.deploying import Wanted, deploy, get_place
 from towline.actions.environments import get_environment
 from towline.actions.events import emit
@@ -103,6 +104,7 @@ async def work_on(platform: Platform, delivery_id: str) -> None:
         decision = decide(event, hook.rules, await list_candidates(work, hook))
         if decision.service_ids:
             await _deploy(platform, work, delivery, project, decision)
+            await _ask_status(platform, work, delivery, hook, environment=decision.environment)
         delivery.status = "done" if decision.service_ids else "ignored"
         delivery.reason = decision.reason
         delivery.processed_at = utc_now()
@@ -142,6 +144,24 @@ async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, projec
     delivery.group_id = group.id
     members = await work.session.scalars(select(Deployment.id).where(Deployment.group_id == group.id))
     delivery.deployment_ids = list(members)
+
+
+async def _ask_status(platform: Platform, work: Work, delivery: HookDelivery, hook: Hook, *, environment: str) -> None:
+    """Have the commit's status at the platform follow its deployments."""
+    revision = str(delivery.event.get("revision") or "")
+    if not revision:
+        return
+    facts = {"deployments": delivery.deployment_ids, "group": delivery.group_id}
+    await ask_report(
+        platform,
+        work,
+        project_id=hook.project_id,
+        source_type=hook.source_type,
+        repository=hook.repository,
+        kind="status",
+        target=f"{revision} {environment}",
+        facts={**facts, "environment": environment, "revision": revision},
+    )
 
 
 async def list_candidates(work: Work, hook: Hook) -> list[Candidate]:

@@ -1,0 +1,26 @@
+"""What git platforms are told: what changes stands beside this file as SQL."""
+
+from pathlib import Path
+
+from alembic import op
+
+from towline.infra.statements import read_statements
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+_SQL = Path(__file__).with_suffix(".sql")
+
+
+def upgrade() -> None:
+    """Run the first half of the SQL file."""
+    for statement in read_statements(_SQL):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Run the second half of the SQL file."""
+    for statement in read_statements(_SQL, is_downgrade=True):
+        op.execute(statement)
