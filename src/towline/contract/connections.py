@@ -8,13 +8,15 @@ from pydantic import Field, StringConstraints, model_validator
 from towline.contract.base import Host, LongText, Model, Page, PageQuery, Reference, ShortText
 
 Platform = Literal["github", "gitlab", "gitea", "bitbucket"]
-OwnerName = Annotated[str, StringConstraints(max_length=255, pattern=r"^(?:[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)?$")]
+OwnerName = Annotated[
+    str,
+    StringConstraints(max_length=255, pattern=r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)?$"),
+]
 """Account, group (with those around it) or workspace; empty for none."""
 
 ApiAddress = Annotated[str, StringConstraints(max_length=2048, pattern=r"^(?:https?://[!-~]+)?$")]
-RepositoryName = Annotated[
-    str, StringConstraints(min_length=3, max_length=512, pattern=r"^[A-Za-z0-9_.~-]+(?:/[A-Za-z0-9_.~-]+)+$")
-]
+_PART = r"[.]?[A-Za-z0-9_~-][A-Za-z0-9_.~-]*"
+RepositoryName = Annotated[str, StringConstraints(min_length=3, max_length=512, pattern=rf"^{_PART}(?:/{_PART})+$")]
 AppId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")]
 
 

@@ -116,9 +116,10 @@ class GitHubHost(GitHost):
 
     def check_key(self, key: HostKey) -> None:
         """An App signs with a private key."""
-        super().check_key(key if not key.app_id else HostKey(key.secret))
         if key.app_id:
             check_private_key(key.secret)
+        else:
+            super().check_key(key)
 
     async def open_app(self, key: HostKey, ask: Ask, *, repository: str, owner: str, rights: Rights) -> HostKey:
         """Of the installation at the repository, or at `owner` (any without one), with no more rights than needed."""

@@ -3,12 +3,17 @@
 from typing import Final
 from urllib.parse import quote
 
+from towline.errors import InvalidInput
+
 LONGEST_DESCRIPTION: Final = 140
 
 
 def repository_path(repository: str) -> str:
-    """`owner/name` for a path, each part quoted."""
-    return "/".join(quote(part, safe="") for part in repository.strip("/").split("/"))
+    """`owner/name` for a path, each part quoted; InvalidInput for one that would lead elsewhere."""
+    parts = repository.strip("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise InvalidInput(f"{repository[:100]!r} is no repository of the form owner/name.", field="repository")
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def quoted(text: str) -> str:
