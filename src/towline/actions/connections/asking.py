@@ -36,26 +36,19 @@ async def ask_report(
     found = await find_connection(work.session, project_id=project_id, repository=repository, kind=source_type)
     if found is None:
         return False
+    subject = {"project_id": project_id, "platform": source_type, "repository": repository}
+    await _upsert(work, {**subject, "kind": kind, "target": target}, facts)
+    work.after_commit(lambda: platform.bell.ring(BELL))
+    return True
+
+
+async def _upsert(work: Work, subject: Mapping[str, str], facts: Mapping[str, Any]) -> None:
     wanted: dict[str, Any] = {"facts": dict(facts), "state": "open", "attempts": 0, "look_at": utc_now(), "error": ""}
-    values: dict[str, Any] = {
-        "id": new_id("rpt"),
-        "created_at": utc_now(),
-        "project_id": project_id,
-        "platform": source_type,
-        "repository": repository,
-        "kind": kind,
-        "target": target,
-        "remote_id": "",
-        "sent_digest": "",
-        "version": 1,
-        **wanted,
-    }
-    statement = insert(HostReport).values(values)
+    made = {"id": new_id("rpt"), "created_at": utc_now(), "remote_id": "", "sent_digest": "", "version": 1}
+    statement = insert(HostReport).values({**made, **subject, **wanted})
     await work.session.execute(
         statement.on_conflict_do_update(
             index_elements=["project_id", "repository", "kind", "target"],
             set_={**wanted, "version": HostReport.version + 1},
         )
     )
-    work.after_commit(lambda: platform.bell.ring(BELL))
-    return True
