@@ -7,7 +7,7 @@ from alembic import op
 from towline.infra.statements import read_statements
 
 revision = "0018"
-down_revision = "0021"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
