@@ -13,6 +13,7 @@ from towline.actions.deploying import Wanted, deploy, get_place
 from towline.actions.environments import get_environment
 from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
+from towline.actions.hooks.previewing import Outcome, Told, follow_branch, follow_request
 from towline.actions.hooks.receiving import to_event
 from towline.actions.hooks.rules import Candidate, Decision, decide
 from towline.actions.platform import Platform
@@ -101,7 +102,13 @@ async def work_on(platform: Platform, delivery_id: str) -> None:
             return
         delivery, hook, project = row
         event = to_event(delivery.event)
-        decision = decide(event, hook.rules, await list_candidates(work, hook))
+        candidates = await list_candidates(work, hook)
+        service_ids = tuple(one.service_id for one in candidates)
+        outcome = await _follow(platform, work, Told(delivery, hook, project, event, service_ids, PUSHER))
+        if outcome is not None:
+            await _note_outcome(platform, work, delivery, project, outcome)
+            return
+        decision = decide(event, hook.rules, candidates)
         if decision.service_ids:
             await _deploy(platform, work, delivery, project, decision)
             await _ask_status(platform, work, delivery, hook, environment=decision.environment)
@@ -109,6 +116,29 @@ async def work_on(platform: Platform, delivery_id: str) -> None:
         delivery.reason = decision.reason
         delivery.processed_at = utc_now()
         emit(platform, work, "hook.delivered", project_id=project.id, data={"message": decision.reason})
+
+
+async def _follow(platform: Platform, work: Work, told: Told) -> Outcome | None:
+    """What came of it for previews; None when it is for an environment that is always there, or for none."""
+    if (request := told.event.pull_request) is not None:
+        return await follow_request(platform, work, told, request)
+    return await follow_branch(platform, work, told)
+
+
+async def _note_outcome(
+    platform: Platform, work: Work, delivery: HookDelivery, project: Project, outcome: Outcome
+) -> None:
+    if outcome.group_id is not None:
+        await _note_group(work, delivery, outcome.group_id)
+    delivery.status, delivery.reason = "done" if outcome.is_done else "ignored", outcome.reason
+    delivery.processed_at = utc_now()
+    emit(platform, work, "hook.delivered", project_id=project.id, data={"message": outcome.reason})
+
+
+async def _note_group(work: Work, delivery: HookDelivery, group_id: str) -> None:
+    delivery.group_id = group_id
+    members = await work.session.scalars(select(Deployment.id).where(Deployment.group_id == group_id))
+    delivery.deployment_ids = list(members)
 
 
 def select_delivery(delivery_id: str) -> Select[HookDelivery, Hook, Project]:
@@ -141,9 +171,7 @@ async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, projec
         caller=PUSHER,
         trigger=Trigger.PUSH,
     )
-    delivery.group_id = group.id
-    members = await work.session.scalars(select(Deployment.id).where(Deployment.group_id == group.id))
-    delivery.deployment_ids = list(members)
+    await _note_group(work, delivery, group.id)
 
 
 async def _ask_status(platform: Platform, work: Work, delivery: HookDelivery, hook: Hook, *, environment: str) -> None:

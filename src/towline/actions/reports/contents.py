@@ -1,9 +1,8 @@
 """What a report says now, read from the rows when it is to be sent: the newest is what counts."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import select
 
@@ -109,10 +108,3 @@ def name_of(report: HostReport) -> str:
 def digest_of(*parts: str) -> str:
     """What changes with any of the parts."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-RENDERERS: Final[Mapping[str, Render]] = {
-    "hook": render_hook,
-    "hook_removal": render_hook_removal,
-    "status": render_status,
-}

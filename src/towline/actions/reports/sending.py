@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +11,15 @@ from sqlalchemy import delete, select, update
 from towline.actions.connections.administration import find_connection
 from towline.actions.connections.calling import open_line
 from towline.actions.platform import Platform
-from towline.actions.reports.contents import RENDERERS, Content, name_of
+from towline.actions.reports.contents import (
+    Content,
+    Render,
+    name_of,
+    render_hook,
+    render_hook_removal,
+    render_status,
+)
+from towline.actions.reports.previews import render_comment, render_preview_status
 from towline.errors import HostRefused, NotFound, TowlineError, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -19,11 +27,16 @@ from towline.models.connections import Connection, HostReport
 
 _AT_ONCE: Final = 10
 _LEASE: Final = timedelta(minutes=2)
-_LOOK_AGAIN: Final = timedelta(seconds=3)
+_LOOK_AGAIN: Final = timedelta(seconds=5)
 _FIRST_RETRY: Final = timedelta(seconds=10)
 _LONGEST_RETRY: Final = timedelta(minutes=30)
 _MOST_ATTEMPTS: Final = 10
 _KEPT: Final = timedelta(days=90)
+_RENDERERS: Final[Mapping[str, Render]] = {
+    "hook": render_hook,
+    "hook_removal": render_hook_removal,
+    "comment": render_comment,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +73,7 @@ async def _claim(platform: Platform) -> Sequence[HostReport]:
 async def _look_at(platform: Platform, report: HostReport) -> None:
     try:
         async with platform.database.transaction() as work:
-            content = await RENDERERS[report.kind](platform, work, report)
+            content = await _render_of(report)(platform, work, report)
             connection = await find_connection(
                 work.session, project_id=report.project_id, repository=report.repository, kind=report.platform
             )
@@ -73,6 +86,12 @@ async def _look_at(platform: Platform, report: HostReport) -> None:
     except TowlineError as error:
         _log.warning("%s was not told of %s: %s", report.repository, report.kind, error)
         return await _note_failure(platform, report, error)
+
+
+def _render_of(report: HostReport) -> Render:
+    if report.kind == "status":
+        return render_preview_status if "preview" in report.facts else render_status
+    return _RENDERERS[report.kind]
 
 
 async def _send(platform: Platform, report: HostReport, content: Content, connection: Connection | None) -> None:
