@@ -28,7 +28,8 @@ _HOSTILE = [
 
 @pytest.fixture
 async def shop(repository: Repository) -> Repository:
-    """The repository, with previews for requests and for the branches `try/*`."""
+    """The repository, with previews for requests and for the branches `try/*`; all services are built from it."""
+    await repository.owner.delete("/projects/shop/services/other")
     rules = {"pull_requests": True, "branches": ["try/*"]}
     answer = await repository.owner.call("PUT", "/projects/shop/preview-rules", json=rules)
     assert answer.status_code == 200, answer.text
