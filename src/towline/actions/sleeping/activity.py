@@ -101,6 +101,11 @@ class Activity:
 
 async def note_asked(work: Work, environment_ids: Sequence[str], *, now: datetime) -> None:
     """Remember that environments are asked for now, which extends the lives of those that are previews."""
+    # Previews before environments, as whoever changes a preview locks them.
+    is_due = Preview.last_active_at < now - _TOUCH_EVERY
+    previews = select(Preview).where(Preview.environment_id.in_(environment_ids), is_due).order_by(Preview.id)
+    for preview in await work.session.scalars(previews.with_for_update()):
+        touch(preview, now)
     is_older = or_(Environment.last_asked_at.is_(None), Environment.last_asked_at < now)
     await work.session.execute(
         update(Environment)
@@ -108,10 +113,6 @@ async def note_asked(work: Work, environment_ids: Sequence[str], *, now: datetim
         .values(last_asked_at=now)
         .execution_options(synchronize_session=False)
     )
-    is_due = Preview.last_active_at < now - _TOUCH_EVERY
-    previews = select(Preview).where(Preview.environment_id.in_(environment_ids), is_due).order_by(Preview.id)
-    for preview in await work.session.scalars(previews.with_for_update()):
-        touch(preview, now)
 
 
 def _has_more(counts: Mapping[str, int], before: Mapping[str, int], key: str) -> bool:
