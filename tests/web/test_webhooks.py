@@ -167,3 +167,38 @@ async def test_towlines_own_signed_form_deploys_what_is_configured(door: Door, r
     await work_through(door.platform)
     found = (await repository.owner.get("/deployments", project="own"))["items"]
     assert [item["service"] for item in found] == ["x"]
+
+
+_HOSTILE = (
+    "$(touch pwned)",
+    "`id`",
+    "--upload-pack=touch pwned",
+    "-x",
+    "../../../etc/passwd",
+    "a\nb",
+    "a'b\"c;d|e&f",
+    "<script>alert(1)</script>",
+    "\u202egnp.exe",
+    "{{ host }}",
+    "\x00nul",
+    "\ud800",
+    "x" * 10_000,
+)
+
+
+async def test_hostile_refs_titles_and_paths_are_only_text(repository: Repository) -> None:
+    await repository.owner.patch(
+        f"/projects/shop/hooks/{repository.hook['id']}", {"rules": [{"branch": "*", "environment": "production"}]}
+    )
+    taken = 0
+    for text in _HOSTILE:
+        for values in ({"ref": f"refs/heads/{text}"}, {"message": text, "paths": [text]}):
+            answer = await repository.push(**values)
+            assert answer.status_code in {202, 400, 422}, (text[:20], answer.text)
+            taken += answer.status_code == 202
+    outcomes = await repository.outcomes()
+    assert taken == len(outcomes)
+    assert {status for status, _ in outcomes} <= {"done", "ignored", "failed"}
+    assert all(len(reason) < 1000 for _, reason in outcomes)
+    refs = {item["ref"] for item in (await repository.owner.get("/deployments", project="shop"))["items"]}
+    assert not refs & {f"refs/heads/{text}" for text in _HOSTILE}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Text, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
@@ -63,14 +63,14 @@ def _verified(platform: Platform, hook: Hook, headers: Mapping[str, str], body: 
 
 
 async def _keep(work: Work, hook: Hook, event: WebhookEvent) -> Received:
-    delivery_id = new_id("dlv")
+    delivery_id, delivery_key = new_id("dlv"), storable(event.delivery_id)
     values: dict[str, Any] = {
         "id": delivery_id,
         "created_at": utc_now(),
         "hook_id": hook.id,
-        "delivery_key": event.delivery_id,
+        "delivery_key": delivery_key,
         "kind": event.kind,
-        "event": asdict(event),
+        "event": storable(asdict(event)),
         "status": "queued",
         "reason": "",
         "attempts": 0,
@@ -79,10 +79,19 @@ async def _keep(work: Work, hook: Hook, event: WebhookEvent) -> Received:
     statement = insert(HookDelivery).values(values).on_conflict_do_nothing().returning(HookDelivery.id)
     if await work.session.scalar(statement) is not None:
         return Received(delivery_id, is_new=True)
-    query = select(HookDelivery.id).where(
-        HookDelivery.hook_id == hook.id, HookDelivery.delivery_key == event.delivery_id
-    )
+    query = select(HookDelivery.id).where(HookDelivery.hook_id == hook.id, HookDelivery.delivery_key == delivery_key)
     return Received((await work.session.scalars(query)).one(), is_new=False)
+
+
+def storable(value: Any) -> Any:
+    """The same without what PostgreSQL cannot hold: NUL becomes U+FFFD, half of a surrogate pair `?`."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode().replace("\0", "\ufffd")
+    if isinstance(value, Mapping):
+        return {name: storable(item) for name, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def to_event(stored: Mapping[str, Any]) -> WebhookEvent:
