@@ -11,6 +11,7 @@ from towline.contract.services import ServiceCreate
 from towline.contract.variables import VariablesSet
 
 _OF_PROJECT = (
+    "previews",
     "hooks",
     "variables",
     "backups",

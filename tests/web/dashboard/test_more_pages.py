@@ -77,7 +77,10 @@ async def test_a_channel_is_made_tried_and_its_outcome_shown(door: Door) -> None
 async def test_no_page_of_a_project_is_without_a_way_on_and_viewers_are_offered_nothing(door: Door) -> None:
     scene = await make_scene(door)
     project, service = "/projects/{project}", "/projects/{project}/services/{service}"
-    paths = [f"{project}/{tab}" for tab in ("groups", "backups", "variables", "catalogue", "file", "backups/{backup}")]
+    paths = [
+        f"{project}/{tab}"
+        for tab in ("groups", "backups", "variables", "catalogue", "file", "backups/{backup}", "previews")
+    ]
     paths += [f"{service}/{tab}" for tab in ("releases", "runs", "runs/{run}", "variables/compare", "webhook-secrets")]
     for path in paths:
         main = (await scene.people["viewer"].get(path.format(**scene.values))).text.partition("<main")[2]
@@ -93,3 +96,15 @@ async def test_the_instance_says_how_it_is(door: Door) -> None:
         assert part in page
     assert "free of" in page
     assert scene.world.service.name in page.partition("queue-part")[2]
+
+
+async def test_rules_of_previews_are_kept_as_they_were_set(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/previews".format(**scene.values)
+    assert "try" in (await owner.get("/projects/{project}/previews/{preview}".format(**scene.values))).text
+    rules = {"pull_requests": "on", "branches": "feature/* fix/*", "hours": "48", "sleeps": "", "cap": "5"}
+    assert (await owner.send(f"{path}/rules", {**rules, "scope": "graph"})).status_code == 303
+    kept = (await owner.call("GET", "/projects/{project}/preview-rules".format(**scene.values))).json()
+    assert (kept["pull_requests"], kept["forks"], kept["branches"]) == (True, False, ["feature/*", "fix/*"])
+    assert (kept["lifetime_seconds"], kept["sleeps_after_seconds"], kept["cap"]) == (48 * 3600, None, 5)
+    assert (kept["scope"], kept["base"], kept["protection"]) == ("graph", "production", "none")

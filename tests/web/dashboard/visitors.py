@@ -8,6 +8,7 @@ from tests.stand_ins import World, make_world
 from tests.web.browser import Browser
 from tests.web.door import Door
 
+from towline.actions.environments import add_environment
 from towline.actions.hooks.administration import create_hook
 from towline.actions.notifications.channels import WantedChannel, create_channel
 from towline.actions.sessions import open_session
@@ -17,10 +18,12 @@ from towline.models.backups import Backup, Restore
 from towline.models.base import utc_now
 from towline.models.hooks import HookDelivery
 from towline.models.identities import IdentityProvider
+from towline.models.previews import Preview
 from towline.models.projects import ProjectCollaborator
 from towline.models.runs import CronRun
 from towline.models.services import Workload
 from towline.names import new_id
+from towline.values import EnvironmentKind
 
 _CHANNELS = {"channel": False, "instance_channel": True}
 _WHERE = {"service_name": "web", "environment_name": "production", "trigger": "manual"}
@@ -108,9 +111,21 @@ async def _add_more(scene: Scene) -> None:
         provider = IdentityProvider(id=new_id("idp"), name="company", kind="oidc", title="Company", client_id="id")
         provider.issuer, provider.client_secret = "http://127.0.0.1:9", b""
         work.session.add_all([restore, provider])
+        preview_id = await _preview(scene, work)
         channels = {name: await _channel(scene, work, of) for name, of in _CHANNELS.items()}
     scene.values |= {"hook": hook.hook.id, "delivery": told.id, "run": run.id, "backup": backup.id}
-    scene.values |= {"restore": restore.id, "provider": provider.name, **channels}
+    scene.values |= {"restore": restore.id, "provider": provider.name, "preview": preview_id, **channels}
+
+
+async def _preview(scene: Scene, work: Work) -> str:
+    """A preview that was never deployed."""
+    world = scene.world
+    environment = await add_environment(work, world.project.id, "try", kind=EnvironmentKind.PREVIEW)
+    facts = {"project_id": world.project.id, "base_environment_id": world.environment.id, "origin": "custom"}
+    preview = Preview(id=new_id("prv"), environment_id=environment.id, service_ids=[world.service.id], **facts)
+    work.session.add(preview)
+    await work.session.flush()
+    return preview.id
 
 
 async def _channel(scene: Scene, work: Work, is_of_instance: bool) -> str:

@@ -183,6 +183,7 @@ def permissions(visit: Visit, project: Json) -> dict[str, Any]:
     role = project["role"]
     return {
         "can_deploy": visit.may(Permission.DEPLOY, role),
+        "can_preview": visit.may(Permission.CREATE_PREVIEWS, role),
         "can_manage": visit.may(Permission.MANAGE_SERVICES, role),
         "can_own": visit.may(Permission.MANAGE_PROJECT, role),
         "can_invite": visit.may(Permission.MANAGE_COLLABORATORS, role),
