@@ -70,6 +70,8 @@ async def test_a_request_has_a_preview_until_it_is_closed(shop: Repository) -> N
     assert await _outcome(shop) == ("ignored", "Its commit is the same.")
     await _request(shop, "closed", "b" * 40)
     assert await _outcome(shop) == ("done", "The request was closed.")
+    await _request(shop, "labeled", "b" * 40, state="closed")
+    assert await _outcome(shop) == ("ignored", "There is no preview of it.")
     assert await _previews(shop) == []
 
 

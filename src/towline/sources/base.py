@@ -48,6 +48,7 @@ class PullRequest:
     base_ref: str = ""
     is_fork: bool = False
     labels: tuple[str, ...] = ()
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Outcome:
 async def follow_request(platform: Platform, work: Work, told: Told, request: PullRequest) -> Outcome:
     """Bring the preview of a pull or merge request to where the request is."""
     preview = await find_preview_for(work, told.hook.id, number=request.number)
-    if request.action in _ENDS:
+    if request.action in _ENDS or not request.is_open:
         return await _remove(platform, work, told, preview, reason="The request was closed.")
     if reason := _why_not(platform, told, request, rules_of(told.project)):
         if preview is None:

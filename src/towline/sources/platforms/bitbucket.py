@@ -83,6 +83,7 @@ def _read_pull_request(content: object, delivery: str, *, action: str) -> Webhoo
             head_revision=revision,
             base_ref=text(base, "branch", "name"),
             is_fork=text(head, "repository", "full_name") != text(base, "repository", "full_name"),
+            is_open=part(request, "state") in {None, "OPEN"},
         ),
     )
 

@@ -89,6 +89,7 @@ def _read_pull_request(content: object, delivery: str) -> WebhookEvent:
             base_ref=text(base, "ref"),
             is_fork=part(head, "repo", "id") != part(base, "repo", "id"),
             labels=tuple(text(label, "name") for label in items(request, "labels")),
+            is_open=part(request, "state") != "closed",
         ),
     )
 

@@ -100,6 +100,7 @@ def _read_merge_request(content: object, delivery: str) -> WebhookEvent:
             base_ref=text(request, "target_branch"),
             is_fork=part(request, "source_project_id") != part(request, "target_project_id"),
             labels=tuple(text(label, "title") for label in items(content, "labels")),
+            is_open=part(request, "state") not in {"closed", "merged"},
         ),
     )
 
