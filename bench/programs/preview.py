@@ -61,8 +61,8 @@ def _send_all(towline: RunningTowline, hook: NewHook, names: Sequence[str]) -> l
     port = get_installation(Layout(towline.folder)).ports.api
     parts = [names[start::_SENDERS] for start in range(_SENDERS)]
     with ThreadPoolExecutor(_SENDERS) as senders:
-        taken = senders.map(lambda part: _send(port, hook, part), parts)
-        return [milliseconds for part in taken for milliseconds in part]
+        running = [senders.submit(_send, port, hook, part) for part in parts]
+        return [milliseconds for sent in running for milliseconds in sent.result()]
 
 
 def _send(port: int, hook: NewHook, names: Sequence[str]) -> list[float]:

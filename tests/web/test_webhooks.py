@@ -192,8 +192,9 @@ async def test_hostile_refs_titles_and_paths_are_only_text(repository: Repositor
     )
     taken = 0
     for text in _HOSTILE:
-        for values in ({"ref": f"refs/heads/{text}"}, {"message": text, "paths": [text]}):
-            answer = await repository.push(**values)
+        pushes = (repository.push(f"refs/heads/{text}"), repository.push(message=text, paths=[text]))
+        for push in pushes:
+            answer = await push
             assert answer.status_code in {202, 400, 422}, (text[:20], answer.text)
             taken += answer.status_code == 202
     outcomes = await repository.outcomes()

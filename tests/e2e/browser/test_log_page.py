@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,7 +114,7 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(log: LongLog) -> Iterator[str]:
+def serving(log: LongLog) -> Generator[str]:
     """Serve a log on a port of this machine; the address of its page."""
     server = LogServer(log)
     threading.Thread(target=server.serve_forever, daemon=True).start()

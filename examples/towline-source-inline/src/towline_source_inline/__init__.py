@@ -25,7 +25,7 @@ class InlineSource(Source):
     def validate_config(self, config: Mapping[str, object]) -> dict[str, object]:
         """`files`: at least one, each at a path inside the tree."""
         files = config.get("files")
-        if config.keys() != {"files"} or not isinstance(files, dict) or not files:
+        if set(config) != {"files"} or not isinstance(files, dict) or not files:
             raise InvalidInput("This source has `files`, an object of texts by path.", field="files")
         for path, text in cast("dict[object, object]", files).items():
             if not isinstance(path, str) or not isinstance(text, str) or not _is_inside(path):

@@ -7,7 +7,7 @@ from alembic import op
 from towline.infra.statements import read_statements
 
 revision = "0017"
-down_revision = "0022"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from alembic import op
 from towline.infra.statements import read_statements
 
 revision = "0020"
-down_revision = "0027"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

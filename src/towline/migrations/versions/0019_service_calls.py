@@ -1,4 +1,4 @@
-"""Notifications: what changes stands beside this file as SQL."""
+"""Webhooks of single services: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0023"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

@@ -1,4 +1,4 @@
-"""What git platforms are told: what changes stands beside this file as SQL."""
+"""Samples of what workloads use: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0018"
+revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None

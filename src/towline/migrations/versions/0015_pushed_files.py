@@ -1,4 +1,4 @@
-"""Samples of what workloads use: what changes stands beside this file as SQL."""
+"""Project files applied on push: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0022"
-down_revision = "0026"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

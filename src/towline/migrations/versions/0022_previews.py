@@ -1,4 +1,4 @@
-"""Webhooks of single services: what changes stands beside this file as SQL."""
+"""Previews and the rules for them: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0027"
-down_revision = "0023"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

@@ -1,4 +1,4 @@
-"""Previews and the rules for them: what changes stands beside this file as SQL."""
+"""Notifications: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0015"
-down_revision = "0021"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

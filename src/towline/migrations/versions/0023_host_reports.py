@@ -1,4 +1,4 @@
-"""Project files applied on push: what changes stands beside this file as SQL."""
+"""What git platforms are told: what changes stands beside this file as SQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from towline.infra.statements import read_statements
 
-revision = "0026"
-down_revision = "0014"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
