@@ -25,7 +25,7 @@ _AT_ONCE: Final = 2
 _CLAIMED: Final = 10
 _LOOK_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5.0
-_LEASE: Final = timedelta(minutes=5)
+_LEASE: Final = timedelta(minutes=10)
 _RETRIES: Final = (30, 120, 600, 1800, 3600, 7200)
 _log = logging.getLogger(__name__)
 
@@ -52,15 +52,19 @@ async def notify_once(platform: Platform) -> None:
 
 
 async def send_due(platform: Platform) -> int:
-    """Send notifications that are due; how many were tried."""
+    """Send notifications that are due, those of one channel in their order; how many were tried."""
     claimed = await _claim(platform)
     places = asyncio.Semaphore(_AT_ONCE)
+    by_channel: dict[str, list[tuple[Notification, NotificationChannel]]] = {}
+    for notification, channel in claimed:
+        by_channel.setdefault(channel.id, []).append((notification, channel))
 
-    async def one(notification: Notification, channel: NotificationChannel) -> None:
+    async def tell(messages: Sequence[tuple[Notification, NotificationChannel]]) -> None:
         async with places:
-            await _send(platform, notification, channel)
+            for notification, channel in messages:
+                await _send(platform, notification, channel)
 
-    await asyncio.gather(*(one(notification, channel) for notification, channel in claimed))
+    await asyncio.gather(*(tell(messages) for messages in by_channel.values()))
     return len(claimed)
 
 
@@ -71,7 +75,7 @@ async def _claim(platform: Platform) -> Sequence[tuple[Notification, Notificatio
         select(Notification, NotificationChannel)
         .join(NotificationChannel, NotificationChannel.id == Notification.channel_id)
         .where(Notification.status == "queued", Notification.not_before <= now)
-        .order_by(Notification.not_before)
+        .order_by(Notification.not_before, Notification.id)
         .limit(_CLAIMED)
         .with_for_update(skip_locked=True, of=Notification)
     )
