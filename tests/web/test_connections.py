@@ -1,5 +1,6 @@
 """Connections to git platforms through the HTTP door, and what the platforms are told."""
 
+import socket
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,13 +9,13 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from tests.web.door import Door, Person
 from tests.web.test_webhooks import Repository
 
 from towline.actions.reports.sending import send_due_reports
 from towline.models.base import utc_now
-from towline.models.connections import HostReport
+from towline.models.connections import Connection, HostReport
 from towline.models.deployments import Deployment
 
 _REPOSITORY = "https://github.com/acme/shop.git"
@@ -131,6 +132,37 @@ async def test_only_administrators_connections_lead_to_this_machine(door: Door, 
     assert answer.status_code == 422
     assert heard.calls == []
     assert (await ann.call("GET", f"/projects/own/connections/{made['id']}x/repositories")).status_code == 404
+
+
+async def test_a_name_is_not_looked_up_again_where_it_led_nowhere(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner could let it lead to this machine by then."""
+    look_up, seen = socket.getaddrinfo, list[str]()
+
+    def look_up_late(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host != "git.example.com":
+            return look_up(host, *arguments, **options)
+        seen.append(host)
+        if len(seen) == 1:
+            raise socket.gaierror(socket.EAI_AGAIN, "not now")
+        return look_up("127.0.0.1", *arguments, **options)
+
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_late)
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "own"})
+    body = {"platform": "gitea", "project": "own", "secret": "x", "host": "git.example.com"}
+    made = await ann.post("/connections", body)
+    answer = await ann.call("GET", f"/projects/own/connections/{made['id']}/repositories")
+    assert answer.status_code >= 500
+    assert seen == ["git.example.com"]
+
+
+async def test_a_deleted_project_keeps_no_credential(door: Door, root: Person, heard: Heard) -> None:
+    await _connect(root, heard)
+    await root.delete("/projects/shop")
+    async with door.platform.database.transaction() as work:
+        assert await work.session.scalar(select(func.count()).select_from(Connection)) == 0
 
 
 async def test_a_refusal_says_what_the_platform_said(root: Person, heard: Heard) -> None:

@@ -18,7 +18,9 @@ from towline.infra.database import Work
 from towline.infra.reads import Read
 from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
+from towline.models.connections import Connection
 from towline.models.deployments import Registry
+from towline.models.notifications import NotificationChannel
 from towline.models.projects import Environment, Project, ProjectCollaborator
 from towline.models.services import Service, Variable, Workload
 from towline.models.variable_changes import VariableChange
@@ -80,7 +82,8 @@ async def delete_project(platform: Platform, work: Work, project: Project) -> No
     await session.execute(
         update(Service).where(Service.project_id == project.id).values(source_credential=None, build_secrets=None)
     )
-    await session.execute(delete(Registry).where(_owned_by(project, Registry.project_id)))
+    for kept in (Registry, Connection, NotificationChannel):
+        await session.execute(delete(kept).where(_owned_by(project, kept.project_id)))
     await session.execute(update(ApiKey).where(_owned_by(project, ApiKey.project_id)).values(revoked_at=utc_now()))
     mark_deleted(project)
     emit(platform, work, "project.deleted", project_id=project.id)

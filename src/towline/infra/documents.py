@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -64,7 +64,7 @@ class Documents:
     ) -> Document:
         """Any request with a JSON body; held to the addresses, where some are given and no proxy is in between."""
         connector = None
-        if addresses and not getproxies():
+        if addresses and not is_proxied(url):
             connector = aiohttp.TCPConnector(resolver=_Held(addresses))
         return await _send(method, url, headers=headers, json=body, connector=connector)
 
@@ -100,6 +100,12 @@ def check_address(url: str, *, field: str = "issuer") -> str:
     if parts.scheme != "https" and not is_local_http(url):
         raise InvalidInput(f"{url} must begin with https://; plain http is for this machine only.", field=field)
     return url
+
+
+def is_proxied(url: str) -> bool:
+    """Whether requests to an address go by a proxy, which then looks up its host."""
+    parts = urlsplit(url)
+    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
 
 
 def is_local_http(url: str) -> bool:

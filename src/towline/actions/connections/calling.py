@@ -9,7 +9,7 @@ from towline.actions.connections.administration import get_host_api, open_key
 from towline.actions.platform import Platform
 from towline.errors import HostRefused, HostUnavailable, InvalidInput, Unavailable
 from towline.infra.addresses import is_inside, is_local, is_named_local, resolve
-from towline.infra.documents import Document
+from towline.infra.documents import Document, is_proxied
 from towline.models.connections import Connection
 from towline.sources.hosting import ApiRequest, GitHost, HostKey, Rights
 
@@ -90,6 +90,9 @@ async def _check_open(platform: Platform, connection: Connection, url: str) -> t
     closed = tuple(filter(None, (settings.network_pool, settings.internal_address)))
     if is_named_local(host) or any(is_local(one) or is_inside(one, closed) for one in addresses):
         raise InvalidInput(f"The host {host!r} is this machine; only administrators may use it.", field="api_url")
+    if not addresses and not is_proxied(url):
+        # Asked again a moment later, the name could lead anywhere.
+        raise HostUnavailable(f"The host {host!r} is not known here.")
     return addresses
 
 
