@@ -62,3 +62,15 @@ async def test_addresses_of_this_machine_are_for_administrators(door: Door) -> N
     assert (await ann.call("POST", "/notification-channels", json=instance)).status_code == 403
     await root.post("/notification-channels", instance)
     assert [item["name"] for item in (await root.get("/notification-channels"))["items"]] == ["everything"]
+
+
+async def test_a_key_for_one_project_reaches_no_more_than_its_members_do(door: Door) -> None:
+    await _ann(door)
+    root = await door.add_person(is_administrator=True)
+    project_id = (await root.get("/projects/shop"))["id"]
+    narrow = await door.add_key(root.user_id, project_id=project_id)
+    body = {"project": "shop", "name": "own", "kind": "webhook", "address": "http://127.0.0.1:9/hook"}
+    assert (await narrow.call("POST", "/notification-channels", json=body)).status_code == 422
+    made = await narrow.post("/notification-channels", {**body, "address": "https://a.example.com/hook"})
+    change = {"address": body["address"]}
+    assert (await narrow.call("PATCH", f"/notification-channels/{made['id']}", json=change)).status_code == 422

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement
 
-from towline.actions.access import Permission
+from towline.actions.access import Permission, may
 from towline.actions.notifications.channels import (
     WantedChannel,
     create_channel,
@@ -60,7 +60,7 @@ async def create(call: Call, body: NotificationChannelCreate) -> NewNotification
         address=body.address,
         events=body.events,
         environments=body.environments,
-        allows_local=call.caller.is_administrator,
+        allows_local=_may_be_local(call),
     )
     project_id = None if body.project is None else call.project.id
     made = await create_channel(call.platform, call.work, project_id=project_id, wanted=wanted)
@@ -75,7 +75,7 @@ async def update(call: Call, body: NotificationChannelUpdate) -> NotificationCha
     if body.name is not None:
         await rename_channel(call.work, row, body.name)
     if body.address is not None:
-        set_address(call.platform, row, body.address, allows_local=call.caller.is_administrator)
+        set_address(call.platform, row, body.address, allows_local=_may_be_local(call))
     if body.events is not None:
         row.events = [*body.events]
     if body.environments is not None:
@@ -134,6 +134,11 @@ async def _get(call: Call) -> ChannelRow:
         raise NotFound("There is no such channel, or you may not see it.") from error
     assert row is not None
     return row
+
+
+def _may_be_local(call: Call) -> bool:
+    """Administrators' addresses may lead to this machine, but not those given by a key of theirs for less."""
+    return may(call.caller, Permission.ADMINISTER, role=None)
 
 
 def _facts(row: ChannelRow) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _outgoing(platform: Platform, notification: Notification, channel: Notificat
         secret=secret,
         payload=facts if secret else None,
         allows_local=channel.allows_local,
-        closed_networks=(platform.settings.network_pool,),
+        closed_networks=tuple(filter(None, (platform.settings.network_pool, platform.settings.internal_address))),
     )
 
 
