@@ -98,6 +98,25 @@ async def test_a_branch_has_a_preview_until_it_is_deleted(shop: Repository) -> N
     assert await _previews(shop) == []
 
 
+async def test_a_branch_that_production_is_deployed_from_stays_so_whatever_branches_have_previews(
+    shop: Repository,
+) -> None:
+    await shop.owner.call("PUT", "/projects/shop/preview-rules", json={"branches": ["*"]})
+    await shop.push("refs/heads/main", paths=["docs/a.md"])
+    await shop.push("refs/heads/main", paths=["web/a.js"])
+    assert [status for status, _ in await shop.outcomes()] == ["done", "done"]
+    assert await _previews(shop) == []
+    await shop.push("refs/heads/other")
+    await shop.outcomes()
+    assert [one["ref"] for one in await _previews(shop)] == ["other"]
+
+
+async def test_a_forks_request_that_names_no_commit_waits_too(shop: Repository) -> None:
+    await _request(shop, "opened", "", is_fork=True)
+    assert await _outcome(shop) == ("done", "The fork's commit awaits an approval.")
+    assert await _refs(shop) == []
+
+
 async def test_a_request_without_a_preview_says_why(repository: Repository) -> None:
     await _request(repository, "opened", "a" * 40)
     assert await _outcome(repository) == ("ignored", "Requests have no previews here.")

@@ -65,6 +65,15 @@ def environment_of(ref: str, rules: Sequence[Mapping[str, str]]) -> str:
     return ""
 
 
+def is_for_environment(
+    event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: Iterable[Candidate]
+) -> bool:
+    """Whether a push is to a branch that an environment which is always there is deployed from."""
+    if event.kind != "push":
+        return False
+    return bool(environment_of(event.ref, rules)) if rules else any(is_own_branch(one, event) for one in candidates)
+
+
 def asks_to_skip(message: str) -> bool:
     """Whether a commit's message asks for no deployment."""
     return _SKIPS.search(message) is not None

@@ -15,7 +15,7 @@ from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
 from towline.actions.hooks.previewing import Outcome, Told, follow_branch, follow_request
 from towline.actions.hooks.receiving import to_event
-from towline.actions.hooks.rules import Candidate, Decision, decide
+from towline.actions.hooks.rules import Candidate, Decision, decide, is_for_environment
 from towline.actions.platform import Platform
 from towline.actions.repositories import repository_of
 from towline.errors import Conflict, NotFound, TowlineError
@@ -104,7 +104,9 @@ async def work_on(platform: Platform, delivery_id: str) -> None:
         event = to_event(delivery.event)
         candidates = await list_candidates(work, hook)
         service_ids = tuple(one.service_id for one in candidates)
-        outcome = await _follow(platform, work, Told(delivery, hook, project, event, service_ids, PUSHER))
+        told = Told(delivery, hook, project, event, service_ids, PUSHER)
+        is_taken = is_for_environment(event, hook.rules, candidates)
+        outcome = None if is_taken else await _follow(platform, work, told)
         if outcome is not None:
             await _note_outcome(platform, work, delivery, project, outcome)
             return

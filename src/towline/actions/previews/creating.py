@@ -162,7 +162,8 @@ async def deploy_preview(
 
 def is_waiting(preview: Preview) -> bool:
     """Whether the newest commit is a stranger's, and nobody has approved it."""
-    return preview.is_fork and preview.approved_revision != preview.head_revision
+    is_approved = preview.approved_revision != "" and preview.approved_revision == preview.head_revision
+    return preview.is_fork and not is_approved
 
 
 def touch(preview: Preview, at: datetime) -> None:
