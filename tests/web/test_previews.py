@@ -166,3 +166,17 @@ async def test_sleep_and_protection_come_from_the_rules_and_can_be_changed(door:
     change = {"sleeps_after_seconds": None, "protection": "link"}
     changed = (await ann.call("PATCH", "/projects/shop/previews/a", json=change)).json()
     assert (changed["sleeps_after_seconds"], changed["protection"]) == (None, "link")
+
+
+async def test_data_and_protection_are_for_those_who_manage_services(door: Door) -> None:
+    ann = await _add_shop(door)
+    project_id = (await ann.get("/projects/shop"))["id"]
+    bob = await door.add_member(project_id, "developer")
+    body = {"name": "a", "main": "web"}
+    refused = await bob.call("POST", "/projects/shop/previews", json={**body, "copies_data": ["db"]})
+    assert refused.status_code == 403
+    await bob.post("/projects/shop/previews", body)
+    await bob.patch("/projects/shop/previews/a", {"title": "New"})
+    for person, status in ((bob, 403), (ann, 200)):
+        answer = await person.call("PATCH", "/projects/shop/previews/a", json={"protection": "sign_in"})
+        assert answer.status_code == status

@@ -89,7 +89,8 @@ class PreviewCreate(Model):
         default=[], description="What is deployed of single services, where it is not their source's default."
     )
     copies_data: ServiceNames = Field(
-        default=[], description="Services whose volumes are filled once from those of the base environment."
+        default=[],
+        description="Services whose volumes are filled once from the base environment's; needs `manage_services`.",
     )
     lifetime_seconds: Lifetime | None = Field(
         default=None, description="How long after the last activity it is removed; null: as the rules say."
@@ -122,7 +123,9 @@ class PreviewUpdate(Model):
     is_protected_from_cap: bool | None = Field(
         default=None, strict=True, description="Whether it stays when the project has too many; null leaves it."
     )
-    protection: Protection | None = Field(default=None, description=f"{PROTECTION_MEANING} Null leaves it.")
+    protection: Protection | None = Field(
+        default=None, description=f"{PROTECTION_MEANING} Null leaves it; changing it needs `manage_services`."
+    )
 
 
 class PreviewApprove(Model):

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import select
 
+from towline.actions.access import Permission
 from towline.actions.deploying import Wanted
 from towline.actions.previews.creating import NewPreview, approve_preview, create_preview, touch, update_preview
 from towline.actions.previews.finding import (
@@ -59,7 +60,9 @@ async def list_(call: Call, query: PreviewQuery) -> PreviewList:
 
 @router.operation("previews.create")
 async def create(call: Call, body: PreviewCreate) -> Preview:
-    """A preview by hand."""
+    """A preview by hand; data is copied for those alone who may copy it elsewhere too."""
+    if body.copies_data:
+        await call.get_project(call.project.id, permission=Permission.MANAGE_SERVICES)
     wanted = NewPreview(
         name=body.name,
         title=body.title,
@@ -88,6 +91,8 @@ async def get(call: Call) -> Preview:
 async def update(call: Call, body: PreviewUpdate) -> Preview:
     """Change a preview; deploy it again where something is to be deployed."""
     preview = await _get(call)
+    if body.protection is not None:
+        await call.get_project(call.project.id, permission=Permission.MANAGE_SERVICES)
     changes = body.model_dump(exclude_unset=True, include=set(_CHANGEABLE))
     await change_preview(call.platform, call.work, preview, changes)
     call.note(preview.id, **changes)
