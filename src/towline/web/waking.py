@@ -25,9 +25,10 @@ PREFIX: Final = "/_towline/waking/"
 _KEY_HEADER: Final = "x-towline-door-key"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _RETRY: Final = {"Retry-After": "5"}
-# RFC 9110, section 7.6.1, and what only the proxies between knew.
+# RFC 9110, section 7.6.1, and what only the proxies between knew. What was expected is met by Towline already: an app
+# that does not know of it would be waited for while it waits for the body.
 _HOP_BY_HOP: Final = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+    {"connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=300)
 _CHUNK: Final = 64 * 1024

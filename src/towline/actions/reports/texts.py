@@ -65,9 +65,7 @@ def comment_text(*, project: str, branch: str, lines: Sequence[Line], note: str 
         parts.append(note)
     if lines:
         rows = [_row(line) for line in lines]
-        parts.append(
-            "\n".join(["| service | status | address | commit | time | log |", "|---|---|---|---|---|---|", *rows])
-        )
+        parts.append("\n".join([*_HEAD, *rows]))
     if page:
         parts.append(f"[Open it in Towline]({_address(page)})")
     return "\n\n".join(parts) + "\n"
