@@ -180,6 +180,7 @@ class Preview(Model):
     sleeps_after_seconds: int | None = Field(default=None, description="When it sleeps; null: never.")
     is_protected_from_cap: bool = Field(description="Whether it stays when the project has too many.")
     protection: Protection = Field(description=PROTECTION_MEANING)
+    has_share_link: bool = Field(default=False, description="Whether a share link opens it.")
     created_by: str = Field(default="", description="Who made it.", examples=["ann@example.com"])
     created_at: datetime = Field(description="When it was made.")
 

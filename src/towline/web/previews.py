@@ -216,6 +216,7 @@ def _shown(overview: PreviewOverview) -> Preview:
         sleeps_after_seconds=overview.environment.sleeps_after,
         is_protected_from_cap=row.is_protected_from_cap,
         protection=cast("Any", overview.environment.protection),
+        has_share_link=bool(overview.environment.share_secret),
         created_by=overview.created_by,
         created_at=row.created_at,
     )

@@ -68,7 +68,8 @@ class Scene:
 
 async def make_scene(door: Door) -> Scene:
     """A scene with a nobody, a stranger, one of each role, and an administrator."""
-    scene = Scene(door, await make_world(door.platform), {"nobody": Browser(door.app)})
+    world = await make_world(door.platform, source_config={"image": "app:1"})
+    scene = Scene(door, world, {"nobody": Browser(door.app)})
     deployment = await scene.world.deploy_successfully()
     await scene.add("stranger")
     for role in ("viewer", "developer", "admin"):

@@ -1,5 +1,7 @@
 """Pages of previews: all of a project with their rules, and one with what can be done about it."""
 
+from collections.abc import Sequence
+
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Json, Visit, wanting
 from towline.web.dashboard.fields import Fields, number, text
@@ -7,6 +9,11 @@ from towline.web.dashboard.places import ask_project, page_query, project_view
 
 _HOUR = 3600
 _MINUTE = 60
+_DOORS = {
+    "none": "everybody who has the address",
+    "sign_in": "members of the project",
+    "link": "members, and whoever has its share link",
+}
 _SCOPES = {"project": "all services", "graph": "the main service and what it needs", "service": "the main service only"}
 
 
@@ -25,15 +32,14 @@ async def show_previews(visit: Visit) -> View:
         "rules": rules,
         "services": [item["name"] for item in services["items"]],
         "scopes": _SCOPES,
+        "doors": _DOORS,
     }
     return project_view(visit, project, "previews.html", "Previews", values)
 
 
 async def show_preview(visit: Visit) -> View:
     """One preview."""
-    name, preview = visit.path["project"], visit.path["preview"]
-    project, (found,) = await ask_project(visit, wanting("previews.get", project=name, preview=preview))
-    return project_view(visit, project, "preview.html", found["name"], {"preview": found})
+    return await _preview(visit, ())
 
 
 async def create_preview(visit: Visit, fields: Fields) -> str:
@@ -47,7 +53,6 @@ async def create_preview(visit: Visit, fields: Fields) -> str:
 async def change_rules(visit: Visit, fields: Fields) -> str:
     """Set how previews come about; what the form does not show stays."""
     now = await visit.ask_here("previews.getRules")
-    hours, minutes = number(fields, "hours"), number(fields, "sleeps")
     body: Json = {
         **now,
         "pull_requests": fields.get("pull_requests") == "on",
@@ -56,12 +61,40 @@ async def change_rules(visit: Visit, fields: Fields) -> str:
         "branches": text(fields, "branches").replace(",", " ").split(),
         "main": text(fields, "main") or None,
         "scope": text(fields, "scope") or now["scope"],
-        "lifetime_seconds": None if hours is None else hours * _HOUR,
+        "lifetime_seconds": _seconds(fields, "hours", _HOUR),
         "cap": number(fields, "cap") or now["cap"],
-        "sleeps_after_seconds": None if minutes is None else minutes * _MINUTE,
+        "sleeps_after_seconds": _seconds(fields, "sleeps", _MINUTE),
+        "protection": text(fields, "protection") or now["protection"],
     }
     await visit.ask_here("previews.updateRules", body=body)
     return _page(visit)
+
+
+async def change_preview(visit: Visit, fields: Fields) -> str:
+    """Set what it is called, who may visit it, and how long it stays."""
+    body: Json = {
+        "title": text(fields, "title"),
+        "protection": text(fields, "protection") or None,
+        "lifetime_seconds": _seconds(fields, "hours", _HOUR),
+        "sleeps_after_seconds": _seconds(fields, "sleeps", _MINUTE),
+        "is_protected_from_cap": fields.get("is_kept") == "on",
+    }
+    await visit.ask_here("previews.update", body=body)
+    return _page(visit, f"/{visit.path['preview']}")
+
+
+async def share_preview(visit: Visit, _: Fields) -> View:
+    """A share link for each host, shown this once, in place of earlier ones."""
+    environment = (await visit.ask_here("previews.get"))["name"]
+    made = await visit.ask_here("environments.createShareLink", environment=environment)
+    return await _preview(visit, made["urls"])
+
+
+async def stop_sharing(visit: Visit, _: Fields) -> str:
+    """Make its share links worthless."""
+    environment = (await visit.ask_here("previews.get"))["name"]
+    await visit.ask_here("environments.deleteShareLink", environment=environment)
+    return _page(visit, f"/{visit.path['preview']}")
 
 
 async def redeploy_preview(visit: Visit, _: Fields) -> str:
@@ -92,6 +125,18 @@ async def delete_preview(visit: Visit, _: Fields) -> str:
     """Remove it with all that belongs to it."""
     await visit.ask_here("previews.delete")
     return _page(visit)
+
+
+async def _preview(visit: Visit, links: Sequence[str]) -> View:
+    name, preview = visit.path["project"], visit.path["preview"]
+    project, (found,) = await ask_project(visit, wanting("previews.get", project=name, preview=preview))
+    values = {"preview": found, "links": links, "doors": _DOORS}
+    return project_view(visit, project, "preview.html", found["name"], values)
+
+
+def _seconds(fields: Fields, name: str, unit: int) -> int | None:
+    value = number(fields, name)
+    return None if value is None else value * unit
 
 
 def _page(visit: Visit, rest: str = "") -> str:
