@@ -34,6 +34,7 @@ REQUESTS: Mapping[str, ApiRequest] = {
     "repositories": _API.repositories_request(owner="", page=2, is_app=False),
     "repositories of an installation": _API.repositories_request(owner="", page=1, is_app=True),
     "branches": _API.branches_request(_REPOSITORY, 1),
+    "comparison": _API.comparison_request(_REPOSITORY, "a" * 40, "b" * 40, page=1),
     "new webhook": _API.hook_request(_REPOSITORY, **_HOOK, hook_id=""),
     "changed webhook": _API.hook_request(_REPOSITORY, **_HOOK, hook_id="12345678"),
     "deleted webhook": _API.hook_removal(_REPOSITORY, "12345678"),
@@ -81,6 +82,7 @@ def test_github_s_own_examples_are_read(description: Mapping[str, Any]) -> None:
     [installed] = _API.read_repositories(_example(description, REQUESTS["repositories of an installation"]))
     assert installed.url.endswith("/octocat/Hello-World.git")
     assert _API.read_branches(_example(description, REQUESTS["branches"])) == ["master"]
+    assert _API.read_comparison(_example(description, REQUESTS["comparison"])).paths == ("file1.txt",)
     assert _API.read_id(_example(description, REQUESTS["new webhook"])) == "12345678"
     assert _API.read_id(_example(description, REQUESTS["new comment"])) == "1"
 

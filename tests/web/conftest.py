@@ -10,6 +10,7 @@ from tests.conftest import Servers, empty_redis
 from tests.stand_ins import stand_in_platform
 from tests.web.crowd import Crowd, gather
 from tests.web.door import Door, open_door
+from tests.web.heard import Heard, serve_heard
 
 from towline.actions.platform import Platform
 from towline.infra.database import Database
@@ -27,6 +28,13 @@ async def door(platform: Platform) -> AsyncIterator[Door]:
     """The application of that platform, called without a network."""
     async with open_door(platform) as door:
         yield door
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[Heard]:
+    """A server in the place of a git platform's API."""
+    async with serve_heard() as heard:
+        yield heard
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -1,16 +1,14 @@
 """Connections to git platforms through the HTTP door, and what the platforms are told."""
 
 import socket
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import func, select, update
 from tests.web.door import Door, Person
+from tests.web.heard import Heard
 from tests.web.test_webhooks import Repository
 
 from towline.actions.reports.sending import send_due_reports
@@ -19,39 +17,6 @@ from towline.models.connections import Connection, HostReport
 from towline.models.deployments import Deployment
 
 _REPOSITORY = "https://github.com/acme/shop.git"
-
-
-@dataclass
-class Heard:
-    """An HTTP server that notes what it is asked for; `answers` are by method and path, else an id."""
-
-    url: str = ""
-    calls: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
-    headers: list[str] = field(default_factory=list[str])
-    answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict[tuple[str, str], tuple[int, Any]])
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Note a call and answer it."""
-        body: Any = await request.json() if request.can_read_body else None
-        self.calls.append((request.method, request.path, body))
-        self.headers.append(request.headers.get("Authorization", ""))
-        status, content = self.answers.get((request.method, request.path), (201, {"id": 42}))
-        return web.json_response(content, status=status)
-
-
-@pytest.fixture
-async def heard() -> AsyncGenerator[Heard]:
-    """A server on this machine."""
-    found = Heard()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", found.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield found
-    await runner.cleanup()
 
 
 @pytest.fixture

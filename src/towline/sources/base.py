@@ -56,7 +56,7 @@ class WebhookEvent:
     """What a verified webhook said; `changed_paths` None means that not all were listed, `ref` is the full ref.
 
     `addresses` are those of the repository, `message` is that of the newest commit, `reason` says why an event is
-    ignored.
+    ignored, or why the changed paths of a push are not known.
     """
 
     kind: Literal["push", "tag", "pull_request", "branch_deleted", "ping", "ignored"]

@@ -51,6 +51,20 @@ class CommitStatus:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A part of what differs between two commits: paths, those of renamed files as they were and as they are.
+
+    `is_complete` is false when the platform left some out that it will not give; `has_more` says that there is a
+    further page, `is_one_sided` that what only the earlier commit has may not be among them.
+    """
+
+    paths: tuple[str, ...]
+    is_complete: bool = True
+    has_more: bool = False
+    is_one_sided: bool = False
+
+
 Ask = Callable[[ApiRequest, Mapping[str, str]], Awaitable[Any]]
 """Sends a request with these headers; the JSON of its answer. Raises HostUnavailable or HostRefused."""
 
@@ -108,6 +122,14 @@ class GitHost(ABC):
     @abstractmethod
     def read_branches(self, content: object) -> list[str]:
         """The names of such a page."""
+
+    @abstractmethod
+    def comparison_request(self, repository: str, before: str, after: str, *, page: int) -> ApiRequest:
+        """Ask for one page, from 1, of what differs between two commits."""
+
+    @abstractmethod
+    def read_comparison(self, content: object) -> Comparison:
+        """What such a page says."""
 
     @abstractmethod
     def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:

@@ -12,16 +12,16 @@ from towline.actions.deploying import Wanted
 from towline.actions.environments import get_environment
 from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
+from towline.actions.hooks.comparing import complete_paths
 from towline.actions.hooks.files import Origin, applies_file, fetch_file, find_origin
+from towline.actions.hooks.finding import list_candidates, select_delivery
 from towline.actions.hooks.receiving import to_event
 from towline.actions.hooks.rules import PRODUCTION, decide
 from towline.actions.hooks.working import (
     PUSHER,
     brings_file,
     is_due,
-    list_candidates,
     note_failure,
-    select_delivery,
     work_on,
 )
 from towline.actions.platform import Platform
@@ -80,6 +80,7 @@ async def _list_waiting(platform: Platform) -> Sequence[str]:
 
 
 async def _work_on(platform: Platform, read: ReadFile, delivery_id: str) -> None:
+    await complete_paths(platform, [delivery_id])
     async with platform.database.transaction() as work:
         row = (await work.session.execute(select_delivery(delivery_id))).first()
         if row is None:

@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to deploy where; without services, `reason` says why nothing."""
+    """What to deploy where; `reason` says why nothing, or why services were not left out."""
 
     environment: str = ""
     service_ids: tuple[str, ...] = ()
@@ -53,7 +53,15 @@ def decide(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: 
     watching = [one for one in chosen if _is_touched(one, event.changed_paths)]
     if not watching:
         return Decision(reason="Nothing was changed below the paths that are watched.")
-    return Decision(environment or PRODUCTION, tuple(one.service_id for one in watching))
+    return Decision(environment or PRODUCTION, tuple(one.service_id for one in watching), _why_all(event, watching))
+
+
+def wants_paths(event: WebhookEvent, rules: Sequence[Mapping[str, str]], candidates: Sequence[Candidate]) -> bool:
+    """Whether it matters which paths a push changed, and its sender did not say."""
+    if event.kind != "push" or event.changed_paths is not None:
+        return False
+    chosen = decide(event, rules, candidates).service_ids
+    return any(one.watch_paths for one in candidates if one.service_id in chosen)
 
 
 def environment_of(ref: str, rules: Sequence[Mapping[str, str]]) -> str:
@@ -106,6 +114,13 @@ def _is_touched(one: Candidate, changed: Sequence[str] | None) -> bool:
     if not one.watch_paths or changed is None:
         return True
     return any(GitIgnoreSpec.from_lines(one.watch_paths).match_files(changed))
+
+
+def _why_all(event: WebhookEvent, deployed: Iterable[Candidate]) -> str:
+    """Why services that watch paths are deployed whatever was changed; empty when it is known what was."""
+    if event.changed_paths is not None or not event.reason or not any(one.watch_paths for one in deployed):
+        return ""
+    return f"Which paths were changed is not known, so none were left out: {event.reason}"
 
 
 def _short(ref: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from towline.actions.access import Caller
 from towline.actions.connections.asking import ask_report
@@ -13,11 +13,12 @@ from towline.actions.deploying import Wanted, deploy, get_place
 from towline.actions.environments import get_environment
 from towline.actions.events import emit
 from towline.actions.groups.requests import request_group
+from towline.actions.hooks.comparing import complete_paths
+from towline.actions.hooks.finding import list_candidates, select_delivery
 from towline.actions.hooks.previewing import Outcome, Told, follow_branch, follow_request
 from towline.actions.hooks.receiving import to_event
-from towline.actions.hooks.rules import Candidate, Decision, decide, is_for_environment
+from towline.actions.hooks.rules import Decision, decide, is_for_environment
 from towline.actions.platform import Platform
-from towline.actions.repositories import repository_of
 from towline.errors import Conflict, NotFound, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -39,7 +40,9 @@ _log = logging.getLogger(__name__)
 
 async def work_through(platform: Platform) -> None:
     """Turn every waiting delivery into what it asks for; one that fails is tried again, then kept as failed."""
-    for delivery_id in await _list_waiting(platform):
+    waiting = await _list_waiting(platform)
+    await complete_paths(platform, waiting)
+    for delivery_id in waiting:
         try:
             await work_on(platform, delivery_id)
         except TowlineError as error:
@@ -143,16 +146,6 @@ async def _note_group(work: Work, delivery: HookDelivery, group_id: str) -> None
     delivery.deployment_ids = list(members)
 
 
-def select_delivery(delivery_id: str) -> Select[HookDelivery, Hook, Project]:
-    """A delivery that waits, with its hook and project."""
-    return (
-        select(HookDelivery, Hook, Project)
-        .join(Hook, Hook.id == HookDelivery.hook_id)
-        .join(Project, Project.id == Hook.project_id)
-        .where(HookDelivery.id == delivery_id, HookDelivery.status == "queued", Project.deleted_at.is_(None))
-    )
-
-
 async def _deploy(platform: Platform, work: Work, delivery: HookDelivery, project: Project, decision: Decision) -> None:
     """One service is deployed by itself, several as a group that switches together."""
     event = to_event(delivery.event)
@@ -192,21 +185,6 @@ async def _ask_status(platform: Platform, work: Work, delivery: HookDelivery, ho
         target=f"{revision} {environment}",
         facts={**facts, "environment": environment, "revision": revision},
     )
-
-
-async def list_candidates(work: Work, hook: Hook) -> list[Candidate]:
-    """Services that are built from the hook's repository."""
-    query = select(Service).where(Service.project_id == hook.project_id, Service.deleted_at.is_(None))
-    return [
-        Candidate(
-            service.id,
-            service.name,
-            branch=str(service.source_config.get("branch") or ""),
-            watch_paths=tuple(service.build.get("watch_paths") or ()),
-        )
-        for service in await work.session.scalars(query.order_by(Service.name))
-        if repository_of(service.source_config) == hook.repository
-    ]
 
 
 async def note_failure(platform: Platform, delivery_id: str, error: TowlineError) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from towline.errors import InvalidInput
 from towline.sources.base import PullRequest, WebhookEvent
-from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, HostKey, RemoteRepository
+from towline.sources.hosting import ApiRequest, CommitStatus, Comparison, GitHost, HostKey, RemoteRepository
 from towline.sources.platforms.payloads import items, number, part, read_payload, text, texts
 from towline.sources.platforms.platform import Headers, Platform, delivery_of, is_signed
 from towline.sources.platforms.requests import LONGEST_DESCRIPTION, quoted, repository_path
@@ -19,6 +19,7 @@ _ACTIONS: Final = {
 }
 _STATES: Final = {"pending": "INPROGRESS", "success": "SUCCESSFUL", "failure": "FAILED"}
 _LONGEST_KEY: Final = 40
+_PAGE_OF_FILES: Final = 500
 _API_USER: Final = "x-bitbucket-api-token-auth"
 
 
@@ -139,6 +140,17 @@ class BitbucketHost(GitHost):
     def read_branches(self, content: object) -> list[str]:
         """Names."""
         return [text(one, "name") for one in items(content, "values")]
+
+    def comparison_request(self, repository: str, before: str, after: str, *, page: int) -> ApiRequest:
+        """One with the other; the later commit stands first."""
+        path = f"/repositories/{repository_path(repository)}/diffstat/{quoted(after)}..{quoted(before)}"
+        return ApiRequest("GET", path, {"topic": "false", "pagelen": str(_PAGE_OF_FILES), "page": str(page)})
+
+    def read_comparison(self, content: object) -> Comparison:
+        """Added files have no old side, removed ones no new one."""
+        paths = (text(one, side, "path") for one in items(content, "values") for side in ("old", "new"))
+        is_complete = isinstance(part(content, "values"), list)
+        return Comparison(texts(*paths), is_complete=is_complete, has_more=bool(text(content, "next")))
 
     def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
         """The deletion of a branch is a push too."""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from towline.sources.base import PullRequest, WebhookEvent
-from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, HostKey, RemoteRepository
+from towline.sources.hosting import ApiRequest, CommitStatus, Comparison, GitHost, HostKey, RemoteRepository
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -132,6 +132,21 @@ class GiteaHost(GitHost):
     def read_branches(self, content: object) -> list[str]:
         """Names."""
         return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def comparison_request(self, repository: str, before: str, after: str, *, page: int) -> ApiRequest:
+        """The commits that lead to the later one, all on one page, each with its files."""
+        del page
+        path = f"/repos/{repository_path(repository)}/compare/{quoted(before)}...{quoted(after)}"
+        return ApiRequest("GET", path)
+
+    def read_comparison(self, content: object) -> Comparison:
+        """Renamed files are removed and added there."""
+        commits = items(content, "commits")
+        is_complete = part(content, "total_commits") == len(commits) and all(
+            isinstance(part(one, "files"), list) for one in commits
+        )
+        paths = (text(file, "filename") for one in commits for file in items(one, "files"))
+        return Comparison(texts(*paths), is_complete=is_complete, is_one_sided=True)
 
     def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
         """A deleted branch is an event of its own."""

@@ -4,7 +4,16 @@ from typing import Any, ClassVar, Final
 
 from towline.errors import NotFound
 from towline.sources.base import PullRequest, WebhookEvent
-from towline.sources.hosting import ApiRequest, Ask, CommitStatus, GitHost, HostKey, RemoteRepository, Rights
+from towline.sources.hosting import (
+    ApiRequest,
+    Ask,
+    CommitStatus,
+    Comparison,
+    GitHost,
+    HostKey,
+    RemoteRepository,
+    Rights,
+)
 from towline.sources.platforms.github_app import app_headers, check_private_key, installations_request, token_request
 from towline.sources.platforms.payloads import (
     is_no_commit,
@@ -21,6 +30,9 @@ from towline.sources.platforms.requests import LONGEST_DESCRIPTION, paged, quote
 
 _MOST_COMMITS: Final = 2048
 """GitHub lists at most so many commits of a push."""
+
+_MOST_FILES: Final = 300
+"""A comparison lists at most so many files."""
 
 _VERSION: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
@@ -155,6 +167,21 @@ class GitHubHost(GitHost):
     def read_branches(self, content: object) -> list[str]:
         """Names."""
         return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def comparison_request(self, repository: str, before: str, after: str, *, page: int) -> ApiRequest:
+        """From where both came from; all of the files are on the first page, pages are of commits."""
+        path = f"/repos/{repository_path(repository)}/compare/{quoted(before)}...{quoted(after)}"
+        return ApiRequest("GET", path, paged(page, size=1))
+
+    def read_comparison(self, content: object) -> Comparison:
+        """At most 300 files: more are left out without a word."""
+        files = part(content, "files")
+        found = items(content, "files")
+        return Comparison(
+            texts(*(text(one, key) for one in found for key in ("filename", "previous_filename"))),
+            is_complete=isinstance(files, list) and len(found) < _MOST_FILES,
+            is_one_sided=text(content, "status") not in {"ahead", "identical"},
+        )
 
     def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
         """The deletion of a branch is a push too."""

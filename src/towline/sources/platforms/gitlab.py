@@ -6,7 +6,7 @@ import hmac
 from typing import Any, ClassVar, Final
 
 from towline.sources.base import PullRequest, WebhookEvent
-from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, HostKey, RemoteRepository
+from towline.sources.hosting import ApiRequest, CommitStatus, Comparison, GitHost, HostKey, RemoteRepository
 from towline.sources.platforms.payloads import (
     is_no_commit,
     items,
@@ -149,6 +149,18 @@ class GitLabHost(GitHost):
     def read_branches(self, content: object) -> list[str]:
         """Names."""
         return [text(one, "name") for one in items({"found": content}, "found")]
+
+    def comparison_request(self, repository: str, before: str, after: str, *, page: int) -> ApiRequest:
+        """One with the other, all on one page."""
+        del page
+        query = {"from": before, "to": after, "straight": "true"}
+        return ApiRequest("GET", f"/projects/{quoted(repository)}/repository/compare", query)
+
+    def read_comparison(self, content: object) -> Comparison:
+        """`compare_timeout` says that there was more to compare than GitLab shows."""
+        is_complete = isinstance(part(content, "diffs"), list) and part(content, "compare_timeout") is not True
+        paths = (text(one, key) for one in items(content, "diffs") for key in ("old_path", "new_path"))
+        return Comparison(texts(*paths), is_complete=is_complete)
 
     def hook_request(self, repository: str, *, url: str, secret: str, hook_id: str) -> ApiRequest:
         """The deletion of a branch is a push too."""
