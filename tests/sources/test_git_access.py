@@ -1,7 +1,9 @@
 """Servers that ask for a password or misbehave, what they get to see, and who may fetch from where."""
 
+import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.sources.conftest import Reported
@@ -138,3 +140,20 @@ class TestAllowed:
         assert refused.value.field == "url"
         with pytest.raises(InvalidInput):
             await source.authenticate(request)
+
+    @pytest.mark.parametrize("url", ["https://git.example.com/shop.git", "git@git.example.com:shop.git"])
+    async def test_a_name_that_leads_nowhere_is_not_looked_up_by_git(
+        self, source: GitSource, report: Reported, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its owner could let it lead to this machine by then; that some hosts need no proxy makes none."""
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.setenv("no_proxy", "git.example.com")
+
+        def look_up(*_: Any, **__: Any) -> Any:
+            raise socket.gaierror(socket.EAI_AGAIN, "not now")
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        with pytest.raises(SourceUnavailable, match="not known here"):
+            await source.fetch_source(replace(a_request(url), allows_local=False), report)

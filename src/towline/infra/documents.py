@@ -1,7 +1,6 @@
 """JSON documents of other servers: over https only, bounded in time and size, kept for a while where asked."""
 
 import ipaddress
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from towline.errors import InvalidInput, Unavailable
+from towline.infra.pinned import Pinned
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_SECONDS: Final = 10.0
@@ -65,7 +64,7 @@ class Documents:
         """Any request with a JSON body; held to the addresses, where some are given and no proxy is in between."""
         connector = None
         if addresses and not is_proxied(url):
-            connector = aiohttp.TCPConnector(resolver=_Held(addresses))
+            connector = aiohttp.TCPConnector(resolver=Pinned(addresses))
         return await _send(method, url, headers=headers, json=body, connector=connector)
 
     async def get_kept(self, url: str, *, is_stale: bool = False) -> Document:
@@ -121,33 +120,6 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class _Held(AbstractResolver):
-    """Gives the addresses that were checked, so that a name cannot lead elsewhere a moment later."""
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """The addresses, whatever family is asked for: the connector tries one after the other."""
-        del family
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held open."""
 
 
 async def _send(

@@ -2,16 +2,15 @@
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from towline.errors import SourceUnavailable
+from towline.infra.pinned import Pinned
 from towline.sources.base import FetchRequest
 from towline.sources.git.remotes import Remote, check_allowed, parse_remote
 from towline.values import Credential
@@ -21,19 +20,23 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST: Final = 5
 _SECONDS: Final = 20.0
 _ANY_USER: Final = "x-access-token"
+_HINT: Final = "Check the host name, and this machine's network."
 
 
 async def follow_redirects(remote: Remote, request: FetchRequest) -> tuple[Remote, Sequence[str]]:
     """Where an https repository is now, and the addresses that were checked; InvalidInput when that is this machine.
 
     The remote itself when it is no https one, or when the server cannot be asked: git then says what is wrong.
-    SourceUnavailable when there is no end to it.
+    SourceUnavailable when there is no end to it, or the host is not known: git would look it up once more, and by then
+    its owner could let it lead to this machine.
     """
     origin = remote.origin
     for _ in range(_MOST):
         addresses = await check_allowed(
             remote, allows_local=request.allows_local, closed_networks=request.closed_networks
         )
+        if not addresses and not request.allows_local:
+            raise SourceUnavailable(f"{remote.url} cannot be reached: its host is not known here.", hint=_HINT)
         if remote.protocol != "https" or not addresses:
             return remote, addresses
         credential = request.credential if remote.origin == origin else None
@@ -59,7 +62,7 @@ async def _find_location(remote: Remote, addresses: Sequence[str], *, credential
         auth = aiohttp.BasicAuth(credential.username or _ANY_USER, credential.password, encoding="utf-8")
     limit = aiohttp.ClientTimeout(total=_SECONDS)
     trusted = await asyncio.to_thread(_trusted)
-    connector = aiohttp.TCPConnector(resolver=_Pinned(addresses), force_close=True, ssl=trusted)
+    connector = aiohttp.TCPConnector(resolver=Pinned(addresses), force_close=True, ssl=trusted)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=limit, headers={"User-Agent": "git/2.0"}) as session,
@@ -73,30 +76,3 @@ async def _find_location(remote: Remote, addresses: Sequence[str], *, credential
 def _trusted() -> ssl.SSLContext:
     """The certificates that git trusts."""
     return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or os.environ.get("CURL_CA_BUNDLE"))
-
-
-class _Pinned(AbstractResolver):
-    """Knows just the addresses that were checked, so that the name cannot lead elsewhere a moment later."""
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The addresses, whatever the name."""
-        del family
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""

@@ -13,7 +13,7 @@ from towline.infra.contents import disk_errors
 from towline.infra.processes import Finished, run_process
 from towline.infra.scratch import measure_folder, scratch_folder
 from towline.sources.base import FetchRequest
-from towline.sources.git.environment import git_environment, ssh_command, write_home
+from towline.sources.git.environment import git_environment, has_proxy, ssh_command, write_home
 from towline.sources.git.redirects import follow_redirects
 from towline.sources.git.remotes import Remote, check_allowed
 from towline.values import Report
@@ -30,7 +30,7 @@ class Workspace:
     def __init__(self, folder: Path, *, request: FetchRequest, environment: dict[str, str], report: Report) -> None:
         self.request = request
         self.tree = folder / "tree"
-        self.has_proxy = any(name.lower().endswith("_proxy") for name in environment)
+        self.has_proxy = has_proxy(environment)
         self.uses_lfs = (
             bool(request.config.get("lfs")) and shutil.which("git-lfs", path=environment["PATH"]) is not None
         )
