@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from tests.web.door import Door, Person
 
 from towline.actions.hooks.working import work_through
+from towline.models.hooks import Hook, HookDelivery
 from towline.sources.signatures import sign_webhook
 
 _REPOSITORY = "https://github.com/acme/shop.git"
@@ -203,3 +205,12 @@ async def test_hostile_refs_titles_and_paths_are_only_text(repository: Repositor
     assert all(len(reason) < 1000 for _, reason in outcomes)
     refs = {item["ref"] for item in (await repository.owner.get("/deployments", project="shop"))["items"]}
     assert not refs & {f"refs/heads/{text}" for text in _HOSTILE}
+
+
+async def test_a_deleted_projects_hook_takes_nothing_and_keeps_nothing(repository: Repository) -> None:
+    await repository.push()
+    await repository.owner.delete("/projects/shop")
+    assert (await repository.push()).status_code == 404
+    async with repository.door.platform.database.transaction() as work:
+        for model in (Hook, HookDelivery):
+            assert await work.session.scalar(select(func.count()).select_from(model)) == 0

@@ -20,10 +20,12 @@ from towline.models.accounts import ApiKey
 from towline.models.base import utc_now
 from towline.models.connections import Connection
 from towline.models.deployments import Registry
+from towline.models.hooks import Hook
 from towline.models.notifications import NotificationChannel
 from towline.models.projects import Environment, Project, ProjectCollaborator
 from towline.models.services import Service, Variable, Workload
 from towline.models.variable_changes import VariableChange
+from towline.models.webhook_secrets import WebhookSecret
 from towline.names import new_id
 from towline.values import EnvironmentKind
 
@@ -82,8 +84,9 @@ async def delete_project(platform: Platform, work: Work, project: Project) -> No
     await session.execute(
         update(Service).where(Service.project_id == project.id).values(source_credential=None, build_secrets=None)
     )
-    for kept in (Registry, Connection, NotificationChannel):
+    for kept in (Registry, Connection, Hook, NotificationChannel):
         await session.execute(delete(kept).where(_owned_by(project, kept.project_id)))
+    await session.execute(delete(WebhookSecret).where(WebhookSecret.service_id.in_(_services(project))))
     await session.execute(update(ApiKey).where(_owned_by(project, ApiKey.project_id)).values(revoked_at=utc_now()))
     mark_deleted(project)
     emit(platform, work, "project.deleted", project_id=project.id)

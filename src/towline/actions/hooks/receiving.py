@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import Text, bindparam, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.hooks.administration import open_secrets
@@ -15,6 +15,7 @@ from towline.infra.database import Work
 from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.hooks import Hook, HookDelivery
+from towline.models.projects import Project
 from towline.names import new_id
 from towline.sources.base import PullRequest, WebhookEvent
 
@@ -46,7 +47,8 @@ async def receive(
 @cache
 def _hook_read() -> Read:
     hook_id, source_type = (bindparam(name, type_=Text()) for name in ("hook_id", "source_type"))
-    return Read(select(Hook.__table__).where(Hook.id == hook_id, Hook.source_type == source_type))
+    is_there = exists().where(Project.id == Hook.project_id, Project.deleted_at.is_(None))
+    return Read(select(Hook.__table__).where(Hook.id == hook_id, Hook.source_type == source_type, is_there))
 
 
 def _verified(platform: Platform, hook: Hook, headers: Mapping[str, str], body: bytes) -> WebhookEvent:

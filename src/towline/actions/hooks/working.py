@@ -81,7 +81,8 @@ async def _list_waiting(platform: Platform) -> Sequence[str]:
     query = (
         select(HookDelivery.id)
         .join(Hook, Hook.id == HookDelivery.hook_id)
-        .where(HookDelivery.status == "queued", is_due(), not_(brings_file()))
+        .join(Project, Project.id == Hook.project_id)
+        .where(HookDelivery.status == "queued", Project.deleted_at.is_(None), is_due(), not_(brings_file()))
     )
     async with platform.database.transaction() as work:
         return (await work.session.scalars(query.order_by(HookDelivery.created_at).limit(_AT_ONCE))).all()

@@ -23,7 +23,8 @@ from towline.sources.hosting import ApiRequest, CommitStatus, GitHost, Rights
 class Content:
     """What is to be told: as a request once the platform is known, and as a digest that changes with it.
 
-    `keeps_id` says that the answer names what was made, `is_final` that nothing will change by itself any more.
+    `keeps_id` says that the answer names what was made, `is_final` that nothing will change by itself any more,
+    `is_steady` that this is not expected soon.
     """
 
     digest: str
@@ -31,6 +32,7 @@ class Content:
     request: Callable[[GitHost, str], ApiRequest]
     keeps_id: bool = False
     is_final: bool = True
+    is_steady: bool = False
 
 
 Render = Callable[[Platform, Work, HostReport], Awaitable[Content | None]]
@@ -88,7 +90,7 @@ def status_content(report: HostReport, told: CommitStatus) -> Content:
     )
 
 
-def comment_content(report: HostReport, text: str, *, is_final: bool) -> Content:
+def comment_content(report: HostReport, text: str, *, is_final: bool, is_steady: bool = False) -> Content:
     """A comment as content; the report's target is the number of the request."""
     name, number = name_of(report), int(report.target)
     return Content(
@@ -97,6 +99,7 @@ def comment_content(report: HostReport, text: str, *, is_final: bool) -> Content
         request=lambda api, comment_id: api.comment_request(name, number, text, comment_id=comment_id),
         keeps_id=True,
         is_final=is_final,
+        is_steady=is_steady,
     )
 
 

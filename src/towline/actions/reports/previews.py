@@ -15,6 +15,7 @@ from towline.models.connections import HostReport
 from towline.models.deployments import Deployment
 from towline.models.previews import Preview
 from towline.sources.hosting import CommitStatus
+from towline.values import DeploymentStatus
 
 _REMOVED: Final = "The preview was removed."
 
@@ -37,7 +38,9 @@ async def render_comment(platform: Platform, work: Work, report: HostReport) -> 
     group = overview.group
     page = f"{platform_url(platform)}/projects/{overview.project}/groups/{group.id}" if group else ""
     text = comment_text(project=overview.project, branch=preview.ref, lines=lines, page=page)
-    return comment_content(report, text, is_final=False)
+    statuses = [DeploymentStatus(one.status) for one in deployed.values()]
+    is_steady = bool(statuses) and all(status.is_final for status in statuses)
+    return comment_content(report, text, is_final=False, is_steady=is_steady)
 
 
 async def render_preview_status(platform: Platform, work: Work, report: HostReport) -> Content | None:

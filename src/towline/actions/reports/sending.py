@@ -28,6 +28,9 @@ from towline.models.connections import Connection, HostReport
 _AT_ONCE: Final = 10
 _LEASE: Final = timedelta(minutes=2)
 _LOOK_AGAIN: Final = timedelta(seconds=5)
+_LOOK_SELDOM: Final = timedelta(seconds=30)
+"""At what is steady, so that many open requests do not keep what is under way waiting."""
+
 _FIRST_RETRY: Final = timedelta(seconds=10)
 _LONGEST_RETRY: Final = timedelta(minutes=30)
 _MOST_ATTEMPTS: Final = 10
@@ -82,7 +85,8 @@ async def _look_at(platform: Platform, report: HostReport) -> None:
         if content.digest != report.sent_digest:
             await _send(platform, report, content, connection)
         state = "settled" if content.is_final else "open"
-        return await _update(platform, report, state=state, attempts=0, error="", look_at=utc_now() + _LOOK_AGAIN)
+        look_at = utc_now() + (_LOOK_SELDOM if content.is_steady else _LOOK_AGAIN)
+        return await _update(platform, report, state=state, attempts=0, error="", look_at=look_at)
     except TowlineError as error:
         _log.warning("%s was not told of %s: %s", report.repository, report.kind, error)
         return await _note_failure(platform, report, error)
