@@ -111,10 +111,21 @@ async def test_a_branch_that_production_is_deployed_from_stays_so_whatever_branc
     assert [one["ref"] for one in await _previews(shop)] == ["other"]
 
 
-async def test_a_forks_request_that_names_no_commit_waits_too(shop: Repository) -> None:
-    await _request(shop, "opened", "", is_fork=True)
-    assert await _outcome(shop) == ("done", "The fork's commit awaits an approval.")
+@pytest.mark.parametrize("revision", ["", "main", "a" * 12])
+async def test_a_forks_request_without_a_whole_commit_has_no_preview(shop: Repository, revision: str) -> None:
+    await _request(shop, "opened", revision, is_fork=True)
+    assert (await _outcome(shop))[0] == "ignored"
     assert await _refs(shop) == []
+
+
+async def test_a_request_without_a_whole_commit_follows_its_branch(shop: Repository) -> None:
+    await _request(shop, "opened", "a" * 12)
+    await shop.outcomes()
+    await _request(shop, "synchronize", "b" * 12)
+    await shop.outcomes()
+    [preview] = await _previews(shop)
+    assert preview["head_revision"] == "b" * 12
+    assert set(await _refs(shop)) == {"refs/heads/topic"}
 
 
 async def test_a_request_without_a_preview_says_why(repository: Repository) -> None:

@@ -25,6 +25,7 @@ from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Variable, Workload
 from towline.models.variable_changes import VariableChange
+from towline.models.webhook_secrets import WebhookSecret
 from towline.names import new_id
 from towline.values import EnvironmentKind, ServiceType
 
@@ -110,6 +111,7 @@ async def delete_service(platform: Platform, work: Work, service: Service) -> No
     await retire_workloads(platform, work, Workload.service_id == service.id)
     await work.session.execute(delete(Variable).where(Variable.service_id == service.id))
     await work.session.execute(delete(VariableChange).where(VariableChange.service_id == service.id))
+    await work.session.execute(delete(WebhookSecret).where(WebhookSecret.service_id == service.id))
     service.source_credential = None
     service.build_secrets = None
     mark_deleted(service)

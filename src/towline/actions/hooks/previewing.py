@@ -1,5 +1,6 @@
 """Requests and branches with previews: made, moved on and removed as a connected repository tells."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ from towline.models.previews import Preview
 from towline.models.projects import Project
 from towline.sources.base import PullRequest, WebhookEvent
 
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ENDS: Final = frozenset({"closed", "close", "merged", "merge"})
 _AWAITS: Final = "The fork's commit awaits an approval."
 
@@ -70,12 +72,13 @@ async def follow_request(platform: Platform, work: Work, told: Told, request: Pu
             ref=request.head_ref,
             revision=request.head_revision,
             is_fork=request.is_fork,
-            sources=_sources(told, request.head_revision),
+            sources=_sources(told, _ref_of(request)),
             webhook_trigger=told.delivery.id,
         )
         preview = await create_preview(platform, work, told.project, wanted, caller=told.caller)
     else:
-        await _move(platform, work, told, preview, revision=request.head_revision, title=request.title)
+        revision, ref = request.head_revision, _ref_of(request)
+        await _move(platform, work, told, preview, revision=revision, ref=ref, title=request.title)
     await _ask_reports(platform, work, told, preview)
     return await _outcome(work, preview)
 
@@ -93,7 +96,8 @@ async def follow_branch(platform: Platform, work: Work, told: Told) -> Outcome |
     if not told.service_ids or asks_to_skip(told.event.message):
         return None
     if preview is not None:
-        await _move(platform, work, told, preview, revision=told.event.revision, title=None)
+        revision = told.event.revision
+        await _move(platform, work, told, preview, revision=revision, ref=revision, title=None)
         return await _outcome(work, preview)
     if not rules_of(told.project).wants_branch(branch):
         return None
@@ -123,13 +127,14 @@ def _why_not(platform: Platform, told: Told, request: PullRequest, rules: Rules)
         return "The request does not have the label that previews need."
     if asks_to_skip(request.title):
         return "The request asks to be skipped."
-    if request.is_fork and (api is None or not api.request_ref):
+    is_commit_there = api is not None and api.request_ref and _COMMIT.fullmatch(request.head_revision)
+    if request.is_fork and not is_commit_there:
         return "The platform keeps no commit of a fork's request in the repository that it is made to."
     return ""
 
 
 async def _move(
-    platform: Platform, work: Work, told: Told, preview: Preview, *, revision: str, title: str | None
+    platform: Platform, work: Work, told: Told, preview: Preview, *, revision: str, ref: str, title: str | None
 ) -> None:
     await update_preview(
         platform,
@@ -138,7 +143,7 @@ async def _move(
         preview,
         caller=told.caller,
         revision=revision,
-        sources=_sources(told, revision),
+        sources=_sources(told, ref),
         title=title,
     )
 
@@ -152,9 +157,14 @@ async def _remove(platform: Platform, work: Work, told: Told, preview: Preview |
     return Outcome(is_done=True, reason=reason)
 
 
-def _sources(told: Told, revision: str) -> Mapping[str, Wanted]:
-    """Exactly the commit that was told of, fetched from the repository itself and never from a fork's address."""
-    return dict.fromkeys(told.service_ids, Wanted(ref=revision))
+def _ref_of(request: PullRequest) -> str:
+    """The commit, or the branch of a platform that tells only how a commit's id begins (Bitbucket)."""
+    return request.head_revision if _COMMIT.fullmatch(request.head_revision) else f"{BRANCHES}{request.head_ref}"
+
+
+def _sources(told: Told, ref: str) -> Mapping[str, Wanted]:
+    """Exactly what was told of, fetched from the repository itself and never from a fork's address."""
+    return dict.fromkeys(told.service_ids, Wanted(ref=ref))
 
 
 async def _outcome(work: Work, preview: Preview) -> Outcome:
