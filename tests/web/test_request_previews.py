@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.web.door import Door
-from tests.web.test_connections import Heard
-from tests.web.test_connections import heard as heard_fixture
+from tests.web.heard import Heard
 from tests.web.test_webhooks import Repository
 from tests.web.test_webhooks import repository as repository_fixture
 
@@ -14,7 +13,7 @@ from towline.actions.reports.sending import send_due_reports
 from towline.actions.reports.texts import code
 from towline.models.deployments import Deployment
 
-repository, heard = repository_fixture, heard_fixture
+repository = repository_fixture
 _HOSTILE = [
     "a\nb",
     "`$(id)`",
