@@ -168,15 +168,23 @@ async def test_sleep_and_protection_come_from_the_rules_and_can_be_changed(door:
     assert (changed["sleeps_after_seconds"], changed["protection"]) == (None, "link")
 
 
-async def test_data_and_protection_are_for_those_who_manage_services(door: Door) -> None:
+async def test_data_and_what_the_rules_close_are_for_those_who_manage_services(door: Door) -> None:
     ann = await _add_shop(door)
     project_id = (await ann.get("/projects/shop"))["id"]
     bob = await door.add_member(project_id, "developer")
     body = {"name": "a", "main": "web"}
     refused = await bob.call("POST", "/projects/shop/previews", json={**body, "copies_data": ["db"]})
     assert refused.status_code == 403
+    rules = {"protection": "link"}
+    assert (await ann.call("PUT", "/projects/shop/preview-rules", json=rules)).status_code == 200
     await bob.post("/projects/shop/previews", body)
-    await bob.patch("/projects/shop/previews/a", {"title": "New"})
-    for person, status in ((bob, 403), (ann, 200)):
-        answer = await person.call("PATCH", "/projects/shop/previews/a", json={"protection": "sign_in"})
-        assert answer.status_code == status
+    for person, protection, status in (
+        (bob, "sign_in", 200),
+        (bob, "none", 403),
+        (bob, "link", 200),
+        (ann, "none", 200),
+        (bob, "none", 200),
+    ):
+        change = {"title": "New", "protection": protection}
+        answer = await person.call("PATCH", "/projects/shop/previews/a", json=change)
+        assert answer.status_code == status, protection

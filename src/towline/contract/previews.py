@@ -124,7 +124,8 @@ class PreviewUpdate(Model):
         default=None, strict=True, description="Whether it stays when the project has too many; null leaves it."
     )
     protection: Protection | None = Field(
-        default=None, description=f"{PROTECTION_MEANING} Null leaves it; changing it needs `manage_services`."
+        default=None,
+        description=f"{PROTECTION_MEANING} Null leaves it; more open than the rules needs `manage_services`.",
     )
 
 

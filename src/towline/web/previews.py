@@ -33,6 +33,7 @@ from towline.contract.previews import (
 from towline.errors import InvalidInput
 from towline.models.base import utc_now
 from towline.models.previews import Preview as PreviewRow
+from towline.models.projects import Environment
 from towline.models.services import Service
 from towline.values import DeploymentStatus, HealthStatus
 from towline.web.cursors import decode_cursor, page_of
@@ -92,7 +93,7 @@ async def update(call: Call, body: PreviewUpdate) -> Preview:
     """Change a preview; deploy it again where something is to be deployed."""
     preview = await _get(call)
     if body.protection is not None:
-        await call.get_project(call.project.id, permission=Permission.MANAGE_SERVICES)
+        await _check_protection(call, preview, body.protection)
     changes = body.model_dump(exclude_unset=True, include=set(_CHANGEABLE))
     await change_preview(call.platform, call.work, preview, changes)
     call.note(preview.id, **changes)
@@ -153,11 +154,20 @@ async def update_rules(call: Call, body: PreviewRules) -> PreviewRules:
     return _shown_rules(rules)
 
 
+_FROM_OPEN = ("none", "link", "sign_in")
 _CHANGEABLE = ("title", "lifetime_seconds", "sleeps_after_seconds", "is_protected_from_cap", "protection")
 
 
 async def _get(call: Call) -> PreviewRow:
     return await get_preview(call.work, call.project.id, call.path["preview"])
+
+
+async def _check_protection(call: Call, preview: PreviewRow, wanted: str) -> None:
+    """Making a preview more open than the project's rules say is for those who make the rules."""
+    environment = await call.session.get_one(Environment, preview.environment_id)
+    is_opened = _FROM_OPEN.index(wanted) < _FROM_OPEN.index(rules_of(call.project).protection)
+    if is_opened and wanted != environment.protection:
+        await call.get_project(call.project.id, permission=Permission.MANAGE_SERVICES)
 
 
 async def _sources(call: Call, *, ref: str | None, services: Iterable[GroupService]) -> dict[str, Wanted]:
