@@ -9,6 +9,8 @@ from tests.web.heard import Heard
 from tests.web.test_webhooks import Repository
 from tests.web.test_webhooks import repository as repository_fixture
 
+from towline.actions.deployments.job import load_job
+from towline.actions.deployments.request_heads import find_request_ref
 from towline.actions.reports.sending import send_due_reports
 from towline.actions.reports.texts import code
 from towline.models.deployments import Deployment
@@ -85,6 +87,21 @@ async def test_nothing_of_a_fork_runs_until_that_commit_is_approved(shop: Reposi
     await _request(shop, "synchronize", "c" * 40, is_fork=True)
     assert await _outcome(shop) == ("done", "The fork's commit awaits an approval.")
     assert set(await _refs(shop)) == {"a" * 40}
+
+
+async def test_a_request_s_commit_may_be_fetched_from_the_head_of_the_request(shop: Repository) -> None:
+    await shop.push("refs/heads/try/one")
+    await _request(shop, "opened", "a" * 40)
+    await shop.outcomes()
+    platform = shop.door.platform
+    async with platform.database.transaction() as work:
+        found = (await work.session.scalars(select(Deployment).order_by(Deployment.id))).all()
+        refs = {
+            (one.ref, await find_request_ref(platform, work, await load_job(work, one.workload_id), one))
+            for one in found
+        }
+    assert {request_ref for ref, request_ref in refs if ref == "a" * 40} == {"refs/pull/7/head"}
+    assert {request_ref for ref, request_ref in refs if ref != "a" * 40} == {""}
 
 
 async def test_a_branch_has_a_preview_until_it_is_deleted(shop: Repository) -> None:

@@ -22,6 +22,8 @@ class FetchRequest:
     `allows_local` is true only for instance administrators (file:// and loopback addresses, and those in
     `closed_networks`, where the platform's own instances are). Limits are in bytes and files of the unpacked tree.
     `service_id` is the service it is for; `quarantine` a folder of git objects that are not in its repository yet.
+    `request_ref` is where the server keeps the head of the pull request that a commit is of, for servers that do not
+    give out a commit by its id.
     """
 
     config: Mapping[str, object]
@@ -34,6 +36,7 @@ class FetchRequest:
     max_files: int = 200_000
     service_id: str = ""
     quarantine: Path | None = None
+    request_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

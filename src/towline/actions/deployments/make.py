@@ -12,6 +12,7 @@ from towline.actions.configuration.resolving import Target, resolve_variables
 from towline.actions.deployments.attempt import Attempt
 from towline.actions.deployments.credentials import find_fetch_credential
 from towline.actions.deployments.job import Job
+from towline.actions.deployments.request_heads import find_request_ref
 from towline.actions.private_images import pull_for_project
 from towline.actions.registries import find_credential, list_credentials
 from towline.actions.settings import build_fingerprint, build_spec
@@ -94,10 +95,12 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     if source is None:
         raise InvalidInput(f"The source {deployment.source_type!r} is not available here.", field="source")
     credential = await find_fetch_credential(attempt, job)
-    return await source.fetch_source(_fetch_request(attempt, credential), attempt.log.report)
+    async with attempt.platform.database.transaction() as work:
+        request_ref = await find_request_ref(attempt.platform, work, job, deployment)
+    return await source.fetch_source(_fetch_request(attempt, credential, request_ref), attempt.log.report)
 
 
-def _fetch_request(attempt: Attempt, credential: Credential | None) -> FetchRequest:
+def _fetch_request(attempt: Attempt, credential: Credential | None, request_ref: str) -> FetchRequest:
     platform, deployment = attempt.platform, attempt.deployment
     return FetchRequest(
         config=deployment.source_config,
@@ -109,6 +112,7 @@ def _fetch_request(attempt: Attempt, credential: Credential | None) -> FetchRequ
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,
         service_id=deployment.service_id,
+        request_ref=request_ref,
     )
 
 

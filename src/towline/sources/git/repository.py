@@ -68,18 +68,32 @@ class Checkout:
         self._check(created, ref)
 
     async def _fetch(self, ref: str, options: Sequence[str]) -> None:
-        """Try the names a ref may have, one commit deep; a server that refuses a bare commit gives its history."""
+        """Try the names a ref may have, one commit deep."""
         fetched = Finished(1, "")
         for name in candidate_refs(ref):
             fetched = await self._fetch_refs(options, "--depth=1", f"+{name}:{_FETCHED}")
-            if fetched.exit_code == 0 or find_reason(fetched.tail) is not Reason.NO_REF:
+            if not _is_missing(fetched):
                 break
-        if fetched.exit_code and is_commit(ref) and find_reason(fetched.tail) is Reason.NO_REF:
-            await self.workspace.report("The server does not give out single commits; fetching the whole history")
-            fetched = await self._fetch_refs(
-                options, "--no-tags", "+refs/heads/*:refs/towline/heads/*", "+refs/tags/*:refs/towline/tags/*"
-            )
+        if is_commit(ref) and _is_missing(fetched):
+            fetched = await self._fetch_around(ref, options)
         self._check(fetched, ref)
+
+    async def _fetch_around(self, commit: str, options: Sequence[str]) -> Finished:
+        """Fetch what holds a commit that is refused by itself: the head of its request, else the whole history."""
+        said = "The server does not give out single commits; fetching"
+        request_ref = "" if self.depth else self.workspace.request.request_ref
+        if request_ref:
+            await self.workspace.report(f"{said} {request_ref}")
+            fetched = await self._fetch_refs(options, "--no-tags", f"+{request_ref}:refs/towline/request")
+            if not _is_missing(fetched) and (fetched.exit_code or await self._has(commit)):
+                return fetched
+        await self.workspace.report(f"{said} the whole history")
+        return await self._fetch_refs(
+            options, "--no-tags", "+refs/heads/*:refs/towline/heads/*", "+refs/tags/*:refs/towline/tags/*"
+        )
+
+    async def _has(self, commit: str) -> bool:
+        return (await self._git("cat-file", "-e", f"{commit}^{{commit}}")).exit_code == 0
 
     async def _fetch_refs(self, options: Sequence[str], first: str, *refspecs: str) -> Finished:
         fixed = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance")
@@ -176,6 +190,10 @@ class Checkout:
         raise fetch_failure(
             self.remote, output=finished.tail, ref=ref, has_credential=self.workspace.has_credential_for(self.remote)
         )
+
+
+def _is_missing(fetched: Finished) -> bool:
+    return fetched.exit_code != 0 and find_reason(fetched.tail) is Reason.NO_REF
 
 
 def _printable(text: str) -> str:

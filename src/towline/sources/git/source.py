@@ -58,7 +58,8 @@ class GitSource(Source):
 
     async def fetch_source(self, request: FetchRequest, report: Report) -> Bundle:
         """Fetch the ref (or the configured branch, or the default one) and store its tree without `.git`."""
-        request = replace(request, config=self.validate_config(request.config))
+        request_ref = check_ref(request.request_ref, field="request_ref")
+        request = replace(request, config=self.validate_config(request.config), request_ref=request_ref)
         remote, ref = self._target(request)
         async with _bounded_time(remote, request), self._open(remote, request, report) as workspace:
             await report(f"Fetching {ref or 'the default branch'} from {remote.url}")
