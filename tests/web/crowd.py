@@ -14,6 +14,7 @@ from tests.web.door import Door, Person
 from towline.actions.access import Caller
 from towline.actions.configuration.places import Place
 from towline.actions.configuration.settings import WantedVariable, set_variables
+from towline.actions.connections.administration import connection_context
 from towline.actions.environments import add_environment, get_environment
 from towline.actions.hooks.administration import create_hook
 from towline.actions.identities.administration import client_secret_context
@@ -132,7 +133,7 @@ class Crowd:
                     id=service_id, project_id=project.id, name="api", type="web", source_type="upload", run=_VOLUMES
                 ),
                 Registry(id=registry_id, project_id=project.id, host="r.example.com", username="a", password=b""),
-                Connection(id=connection_id, project_id=project.id, kind="github", host="h.example.com", secret=b""),
+                _platform_connection(self.door, connection_id, project_id=project.id),
             ],
             [Workload(id=workload_id, release_id=release_id, **ids)],
             [
@@ -299,6 +300,12 @@ async def _add_provider(platform: Platform, work: Work) -> str:
     work.session.add(provider)
     await work.session.flush()
     return provider.id
+
+
+def _platform_connection(door: Door, connection_id: str, *, project_id: str) -> Connection:
+    connection = Connection(id=connection_id, project_id=project_id, kind="github", host="127.0.0.1:9", secret=b"")
+    connection.secret = door.platform.secrets.seal("token", context=connection_context(connection))
+    return connection
 
 
 def _release(door: Door, release_id: str, workload_id: str) -> Release:

@@ -17,6 +17,7 @@ FACTS: Final = {
     "logs": "logs",
     "message": "message",
     "number": "number",
+    "preview": "preview",
     "progress": "progress",
     "release": "release",
     "replicas": "replicas",
