@@ -19,11 +19,22 @@ _OF_PROJECT = (
     "catalogue/postgresql",
     "groups",
     "notifications",
+    "connections",
     "registries",
     "file",
 )
 _OF_SERVICE = ("releases", "runs", "variables/compare", "variables/file", "webhook-secrets")
-_OF_INSTANCE = ("users", "providers", "variables", "registries", "notifications", "mail", "secrets", "audit")
+_OF_INSTANCE = (
+    "users",
+    "providers",
+    "variables",
+    "connections",
+    "registries",
+    "notifications",
+    "mail",
+    "secrets",
+    "audit",
+)
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> \u202egnirts diar \u202c" + "w" * 200
 
 

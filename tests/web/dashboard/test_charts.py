@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from towline.web.dashboard.charts import HEIGHT, WIDTH, cores, sized, usage_charts
+from towline.web.dashboard.charts import HEIGHT, LEFT, WIDTH, cores, sized, usage_charts
 
 BEGIN = datetime(2026, 8, 1, 12, tzinfo=UTC)
+_WIDTH_OF_A_LETTER = 5.9
 NAMES = [
     "cpu",
     "memory_bytes",
@@ -48,6 +49,15 @@ def test_what_was_never_measured_is_not_drawn() -> None:
     charts = usage_charts(history((0, {"cpu": 0.1, "response_ms": 2.5})))
     assert [chart.title for chart in charts] == ["CPU", "Response time"]
     assert charts[1].summary.startswith("Requests: not measured; Health checks: now 2.5 ms")
+
+
+def test_whatever_was_measured_is_said_within_the_room_beside_the_axis() -> None:
+    in_bytes = ["memory_bytes", "received_rate", "sent_rate"]
+    for power in range(12):
+        names = NAMES if power < 5 else in_bytes
+        charts = usage_charts(history((0, dict.fromkeys(names, 9.9 * 10**power))))
+        said = [tick.text for chart in charts for tick in chart.rows]
+        assert max(len(text) for text in said) * _WIDTH_OF_A_LETTER <= LEFT - 5, (power, said)
 
 
 def test_numbers_are_said_with_their_unit() -> None:

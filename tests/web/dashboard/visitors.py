@@ -8,6 +8,8 @@ from tests.stand_ins import World, make_world
 from tests.web.browser import Browser
 from tests.web.door import Door
 
+from towline.actions.access import Caller
+from towline.actions.connections.administration import NewConnection, create_connection
 from towline.actions.environments import add_environment
 from towline.actions.hooks.administration import create_hook
 from towline.actions.notifications.channels import WantedChannel, create_channel
@@ -113,9 +115,18 @@ async def _add_more(scene: Scene) -> None:
         provider.issuer, provider.client_secret = "http://127.0.0.1:9", b""
         work.session.add_all([restore, provider])
         preview_id = await _preview(scene, work)
+        connection = await _connection(scene, work)
         channels = {name: await _channel(scene, work, of) for name, of in _CHANNELS.items()}
     scene.values |= {"hook": hook.hook.id, "delivery": told.id, "run": run.id, "backup": backup.id}
     scene.values |= {"restore": restore.id, "provider": provider.name, "preview": preview_id, **channels}
+    scene.values["connection"] = connection
+
+
+async def _connection(scene: Scene, work: Work) -> str:
+    """A connection whose platform is where only an administrator's may lead."""
+    new = NewConnection("github", "a", api_url="https://127.0.0.1:9")
+    project_id, caller = scene.world.project.id, Caller(scene.world.user.id)
+    return (await create_connection(scene.door.platform, work, caller, project_id=project_id, new=new)).id
 
 
 async def _preview(scene: Scene, work: Work) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 WIDTH: Final = 360
 HEIGHT: Final = 150
-LEFT, TOP, RIGHT, BOTTOM = 50, 8, 8, 20
+LEFT, TOP, RIGHT, BOTTOM = 66, 8, 8, 20
 _GAP_STEPS: Final = 2.5
 _CORES: Final = " cores"
 _RATIOS: Final = (1, 2, 2.5, 5, 10)
@@ -40,6 +40,11 @@ class Chart:
     rows: Sequence[Tick]
     columns: Sequence[Tick]
     summary: str
+
+    @property
+    def left(self) -> int:
+        """Where the lines begin; what the rows say stands before it."""
+        return LEFT
 
     @property
     def is_empty(self) -> bool:
