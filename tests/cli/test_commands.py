@@ -50,6 +50,16 @@ def test_a_domain_is_looked_at(towline: Run) -> None:
     assert "It has no address." in towline("domains", "check", "example.com").out
 
 
+def test_the_platform_itself_says_how_it_is(towline: Run, state: StubState) -> None:
+    shown = towline("health", "--platform")
+    assert shown.code == 0
+    for text in ("PostgreSQL", "18.6", "25.0 GB free of 100.0 GB", "shop/api #3", "behind 2"):
+        assert text in shown.out
+    state.has_docker = False
+    broken = towline("health", "--platform", "--json")
+    assert (broken.code, broken.json["parts"][1]["problem"]) == (12, "It is away.")
+
+
 def test_status_of_a_service_and_of_a_project(deployed: Run) -> None:
     shown = deployed("status").out
     assert "running      1 of 1" in shown

@@ -21,7 +21,14 @@ from towline.contract.domains import RouteList
 from towline.contract.environments import Environment, EnvironmentList, ShareLinks
 from towline.contract.keys import KeyList, NewKey
 from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeBar
-from towline.contract.platform import DockerStatus, DomainCheck, Platform
+from towline.contract.platform import (
+    DockerStatus,
+    DomainCheck,
+    Platform,
+    PlatformHealth,
+    PlatformPart,
+    QueuedDeployment,
+)
 from towline.contract.projects import Project, ProjectList, ProjectSummary, ProjectSummaryList
 from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
@@ -149,6 +156,28 @@ def _list_deployments(state: StubState, path: Path, query: Any, body: Any) -> De
         if query.project in {None, row.project, row.project_id} and query.service in {None, row.service, row.service_id}
     ]
     return DeploymentList(items=rows[::-1][: query.limit])
+
+
+def _platform_health(state: StubState, path: Path, query: Any, body: Any) -> PlatformHealth:
+    parts = [
+        PlatformPart(
+            name="postgresql", title="PostgreSQL", purpose="Keeps everything.", is_working=True, detail="18.6"
+        ),
+        PlatformPart(
+            name="docker", title="Docker", purpose="Runs.", is_working=state.has_docker, problem="It is away."
+        ),
+    ]
+    waiting = QueuedDeployment(
+        id="dpl_1",
+        project="shop",
+        service="api",
+        number=3,
+        status="queued",
+        reason="behind 2",
+        created_at=NOW,
+    )
+    room = {"disk_total": 100 * 10**9, "disk_free": 25 * 10**9, "memory_total": 8 * 10**9, "memory_available": 10**9}
+    return PlatformHealth(parts=parts, troubles=[], queue=[waiting], **room)
 
 
 def _platform(state: StubState, path: Path, query: Any, body: Any) -> Platform:
@@ -311,6 +340,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "registries.delete": lambda state, path, _query, _body: (state.registries.pop(path["registry"]), None)[1],
     "audit.list": _audit,
     "platform.get": _platform,
+    "platform.getHealth": _platform_health,
     "platform.checkDomain": lambda _state, _path, query, _body: DomainCheck(
         domain=query.domain or "localhost", host="towline-check.example.com", problem="It has no address."
     ),

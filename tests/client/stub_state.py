@@ -29,6 +29,7 @@ class StubState:
     """Rows of the stub. `outcome` is how the next deployment ends; `looks` how many status calls it takes to end."""
 
     outcome: DeploymentStatus = DeploymentStatus.SUCCESS
+    has_docker: bool = True
     error: DeploymentError | None = None
     looks: int = 2
     log_lines: list[str] = field(default_factory=lambda: ["fetching", "building", "starting"])

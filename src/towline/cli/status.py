@@ -1,6 +1,11 @@
 """`towline status`: what runs of a project or service, and how well."""
 
+from typing import Annotated
+
+import typer
+
 from towline.cli.options import AsJson, EnvironmentOption, Limit, ProjectOption, ServiceOption, TargetArgument
+from towline.cli.platform import show_platform
 from towline.cli.session import Session, Target, open_session
 from towline.contract.status import HealthQuery, ServiceStatus
 
@@ -28,10 +33,16 @@ def show_health(
     service: ServiceOption = None,
     environment: EnvironmentOption = None,
     limit: Limit = 20,
+    platform: Annotated[
+        bool, typer.Option("--platform", help="How Towline itself is, for administrators: its parts, room, what waits.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the latest health checks of a service."""
+    """Show the latest health checks of a service; with --platform, how Towline itself is."""
     with open_session(as_json=as_json) as session:
+        if platform:
+            show_platform(session)
+            return
         place = session.target(target, project=project, service=service, environment=environment)
         query = HealthQuery(environment=place.environment, limit=limit)
         session.output.models(

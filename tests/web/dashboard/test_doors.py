@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+import pytest
 from tests.web.browser import Browser
 from tests.web.dashboard.visitors import make_scene
 from tests.web.door import Door
 
 from towline.web.dashboard.router import FORMS, PAGES
 
+pytestmark = pytest.mark.timeout(300)
 PEOPLE: Final = ("nobody", "stranger", "viewer", "developer", "admin", "owner", "root")
 READERS: Final = ("nobody", "stranger", "viewer", "owner", "root")
 #                nobody stranger viewer owner root

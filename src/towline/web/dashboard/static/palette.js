@@ -1,10 +1,10 @@
 // The command palette: every page one may go to, found by typing; what it lists is read when it is opened.
 
 const MOST = 30;
-const OF_PROJECT = ["previews", "hooks", "variables", "backups", "catalogue", "groups", "members", "notifications", "registries", "file", "audit", "settings"];
+const OF_PROJECT = ["previews", "hooks", "variables", "backups", "catalogue", "groups", "members", "notifications", "connections", "registries", "file", "audit", "settings"];
 const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
-const OF_INSTANCE = ["users", "providers", "variables", "registries", "notifications", "mail", "secrets", "audit"];
-const WORDS = { hooks: "repositories", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
+const OF_INSTANCE = ["users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
+const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
 const word = (page) => WORDS[page] ?? page;
 const dialog = document.createElement("dialog");
 dialog.className = "palette";
