@@ -343,6 +343,11 @@ class UnexpectedError(TowlineError):
 
     hint = "Look at the worker's log and report it; deploying again is safe."
 
+    @classmethod
+    def of(cls, error: Exception) -> "UnexpectedError":
+        """What people are told of an exception that nobody expected; the log has the rest."""
+        return cls(f"Towline itself failed: {type(error).__name__}.")
+
 
 class MessageNotSent(TowlineError):
     """A service that notifications go to could not be reached, or did not take a message now."""

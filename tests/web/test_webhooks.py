@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from tests.web.door import Door, Person
 
 from towline.actions.hooks.working import work_through
@@ -94,6 +94,14 @@ async def test_only_services_whose_watched_paths_changed_are_deployed(repository
     await repository.push(paths=["api/main.py"])
     await repository.outcomes()
     assert await _deployed(repository) == [("api", "push", "production")]
+
+
+async def test_a_delivery_that_nobody_expected_holds_up_no_other(repository: Repository) -> None:
+    await repository.push()
+    async with repository.door.platform.database.transaction() as work:
+        await work.session.execute(update(HookDelivery).values(event={"nonsense": 1}))
+    await repository.push()
+    assert await repository.outcomes() == [("done", ""), ("failed", "Towline itself failed: KeyError.")]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ async def _run_to_its_end(attempt: Attempt) -> None:
         await _end_badly(attempt, job, error)
     except Exception as error:
         _log.exception("Deployment %s failed unexpectedly", attempt.deployment.id)
-        unexpected = UnexpectedError(f"Towline itself failed: {type(error).__name__}.")
+        unexpected = UnexpectedError.of(error)
         await _explain(attempt, unexpected)
         await _end_badly(attempt, job, unexpected)
 

@@ -80,7 +80,7 @@ async def _find_failure(crew: Crew) -> Cause | None:
         return _cause_of(crew, error)
     except Exception as error:
         _log.exception("Group %s failed unexpectedly", crew.run.group.id)
-        return Cause(UnexpectedError(f"Towline itself failed: {type(error).__name__}."))
+        return Cause(UnexpectedError.of(error))
     return None
 
 

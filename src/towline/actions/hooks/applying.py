@@ -1,6 +1,7 @@
 """Applying the project file of a push: its plan carried out, and all it changes deployed, in one transaction."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Final
@@ -30,7 +31,7 @@ from towline.actions.project_files.planning import Plan, Request, make_plan
 from towline.actions.project_files.state import UPLOAD, ProjectState, ServiceState
 from towline.actions.repositories import repository_of
 from towline.actions.service_sources import find_remote, seal_credential
-from towline.errors import InvalidInput, TowlineError
+from towline.errors import InvalidInput, TowlineError, UnexpectedError
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -44,6 +45,7 @@ ReadFile = Callable[[str, str], Request]
 """Makes of a file's text, and its name for messages, what it wants; raises InvalidInput with the place in it."""
 
 _AT_ONCE: Final = 4
+_log = logging.getLogger(__name__)
 
 
 async def apply_pushed_files(platform: Platform, read: ReadFile) -> None:
@@ -56,6 +58,9 @@ async def apply_pushed_files(platform: Platform, read: ReadFile) -> None:
                 await _work_on(platform, read, delivery_id)
             except TowlineError as error:
                 await note_failure(platform, delivery_id, error)
+            except Exception as error:
+                _log.exception("Delivery %s failed unexpectedly", delivery_id)
+                await note_failure(platform, delivery_id, UnexpectedError.of(error))
 
     seen: set[str] = set()
     while waiting := set(await _list_waiting(platform)) - seen:

@@ -19,7 +19,7 @@ from towline.actions.hooks.previewing import Outcome, Told, follow_branch, follo
 from towline.actions.hooks.receiving import to_event
 from towline.actions.hooks.rules import Decision, decide, is_for_environment
 from towline.actions.platform import Platform
-from towline.errors import Conflict, NotFound, TowlineError
+from towline.errors import Conflict, NotFound, TowlineError, UnexpectedError
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -47,6 +47,10 @@ async def work_through(platform: Platform) -> None:
             await work_on(platform, delivery_id)
         except TowlineError as error:
             await note_failure(platform, delivery_id, error)
+        except Exception as error:
+            # One delivery must not hold up all others, again after every restart.
+            _log.exception("Delivery %s failed unexpectedly", delivery_id)
+            await note_failure(platform, delivery_id, UnexpectedError.of(error))
 
 
 async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -> HookDelivery:

@@ -20,7 +20,7 @@ from towline.actions.reports.contents import (
     render_status,
 )
 from towline.actions.reports.previews import render_comment, render_preview_status
-from towline.errors import HostRefused, NotFound, TowlineError, Unavailable
+from towline.errors import HostRefused, NotFound, TowlineError, Unavailable, UnexpectedError
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.connections import Connection, HostReport
@@ -90,6 +90,10 @@ async def _look_at(platform: Platform, report: HostReport) -> None:
     except TowlineError as error:
         _log.warning("%s was not told of %s: %s", report.repository, report.kind, error)
         return await _note_failure(platform, report, error)
+    except Exception as error:
+        # One report must not hold up all others, again after every restart.
+        _log.exception("The report %s failed unexpectedly", report.id)
+        return await _note_failure(platform, report, UnexpectedError.of(error))
 
 
 def _render_of(report: HostReport) -> Render:

@@ -56,7 +56,7 @@ async def _to_its_end(attempt: RunAttempt) -> None:
         await _fail(attempt, error)
     except Exception as error:
         _log.exception("The run %s failed unexpectedly", attempt.run.id)
-        await _fail(attempt, UnexpectedError(f"Towline itself failed: {type(error).__name__}."))
+        await _fail(attempt, UnexpectedError.of(error))
     else:
         await _end(attempt, exit_code)
 
