@@ -187,6 +187,19 @@ async def test_a_refused_webhook_is_shown_and_one_without_connection_is_by_hand(
     assert (await root.post("/projects/shop/hooks", other))["registration"] == "by_hand"
 
 
+async def test_a_status_that_was_refused_is_shown_until_one_is_taken(door: Door, root: Person, heard: Heard) -> None:
+    await _connect(root, heard)
+    hook = await root.post("/projects/shop/hooks", {"source": "github", "repository": _REPOSITORY, "registers": False})
+    repository = Repository(door, root, hook)
+    for revision, status in (("a" * 40, 403), ("b" * 40, 201)):
+        heard.answers["POST", f"/repos/acme/shop/statuses/{revision}"] = (status, {"message": "No <b>right</b> to"})
+        await repository.push(after=revision)
+        await repository.outcomes()
+        await _send(door)
+        problem = (await _hook_of(root))["report_problem"]
+        assert problem == ("GitHub (github.com) answered 403: No <b>right</b> to." if status == 403 else "")
+
+
 async def test_a_commit_s_status_follows_its_deployment_whatever_the_platform_does(
     door: Door, root: Person, heard: Heard
 ) -> None:

@@ -34,6 +34,7 @@ def list_hooks(*, project: ProjectOption = None, as_json: AsJson = False) -> Non
                 "rules": lambda row: ", ".join(_shown(rule) for rule in row.rules) or "each service's own branch",
                 "applies": lambda row: row.project_file or "",
                 "webhook": lambda row: row.registration_error or row.registration.replace("_", " "),
+                "not told": lambda row: row.report_problem,
                 "url": lambda row: row.url,
             },
             nothing="No repository is connected; `towline hooks create` connects one.",

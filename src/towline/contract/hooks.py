@@ -72,6 +72,10 @@ class Hook(Model):
         description="How far the webhook at the platform is; `by_hand`: address and secret are entered there.",
     )
     registration_error: str = Field(default="", description="Why that has not worked, the last time.")
+    report_problem: str = Field(
+        default="",
+        description="Why the platform could not be told of the newest status or comment; empty: it was told.",
+    )
     created_at: datetime = Field(description="When it was made.")
 
 

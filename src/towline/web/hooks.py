@@ -17,6 +17,7 @@ from towline.actions.hooks.administration import (
     list_deliveries,
     list_hooks,
     list_registrations,
+    list_report_problems,
     rotate_secret,
 )
 from towline.actions.hooks.receiving import receive
@@ -95,7 +96,9 @@ async def list_(call: Call) -> HookList:
     """Hooks of a project."""
     rows = await list_hooks(call.session, call.project.id)
     found = await list_registrations(call.session, rows)
-    return HookList(items=[Hook(**_facts(call.platform, row, found.get(row.id))) for row in rows])
+    problems = await list_report_problems(call.session, call.project.id)
+    items = [Hook(**_facts(call.platform, row, found.get(row.id), problems.get(row.repository, ""))) for row in rows]
+    return HookList(items=items)
 
 
 @operations.operation("hooks.create")
@@ -126,8 +129,7 @@ async def update(call: Call, body: HookUpdate) -> Hook:
     if "project_file" in body.model_fields_set:
         hook.project_file = body.project_file or ""
     call.note(hook.id, repository=hook.repository, project_file=hook.project_file)
-    registration = (await list_registrations(call.session, [hook])).get(hook.id)
-    return Hook(**_facts(call.platform, hook, registration))
+    return Hook(**await _facts_of(call, hook))
 
 
 @operations.operation("hooks.rotate")
@@ -182,11 +184,16 @@ def _rules(rules: list[HookRule]) -> list[dict[str, str]]:
 
 
 async def _with_secret(call: Call, made: NewHook) -> NewHookModel:
-    registration = (await list_registrations(call.session, [made.hook])).get(made.hook.id)
-    return NewHookModel(**_facts(call.platform, made.hook, registration), secret=made.secret)
+    return NewHookModel(**await _facts_of(call, made.hook), secret=made.secret)
 
 
-def _facts(platform: Platform, hook: HookRow, registration: HostReport | None) -> dict[str, Any]:
+async def _facts_of(call: Call, hook: HookRow) -> dict[str, Any]:
+    registration = (await list_registrations(call.session, [hook])).get(hook.id)
+    problems = await list_report_problems(call.session, call.project.id)
+    return _facts(call.platform, hook, registration, problems.get(hook.repository, ""))
+
+
+def _facts(platform: Platform, hook: HookRow, registration: HostReport | None, problem: str) -> dict[str, Any]:
     return {
         "id": hook.id,
         "source": cast("HookSource", hook.source_type),
@@ -194,6 +201,7 @@ def _facts(platform: Platform, hook: HookRow, registration: HostReport | None) -
         "url": hook_url(platform, hook),
         "registration": "by_hand" if registration is None else _REGISTRATIONS[registration.state],
         "registration_error": "" if registration is None else registration.error,
+        "report_problem": problem,
         "project_file": hook.project_file or None,
         "rules": [HookRule.model_validate(rule) for rule in hook.rules],
         "created_at": hook.created_at,

@@ -2,8 +2,14 @@
 
 import re
 
+from sqlalchemy import select
 from tests.web.dashboard.visitors import make_scene
 from tests.web.door import Door
+
+from towline.models.base import utc_now
+from towline.models.connections import HostReport
+from towline.models.hooks import Hook
+from towline.names import new_id
 
 _FILE = "project: other\nservices:\n  store:\n    image: store:1\n"
 
@@ -20,6 +26,20 @@ async def test_a_repository_is_connected_and_its_secret_shown_once(door: Door) -
     assert "shown this once" not in page.text
     refused = await owner.send(path, {**wanted, "rules": "a b c"})
     assert (refused.status_code, "is no rule" in refused.text) == (422, True)
+
+
+async def test_a_page_says_why_the_platform_was_not_told(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/hooks".format(**scene.values)
+    await owner.send(path, {"source": "gitlab", "repository": "https://gitlab.com/a/c.git", "rules": ""})
+    async with door.platform.database.transaction() as work:
+        hook = (await work.session.scalars(select(Hook).where(Hook.repository == "gitlab.com/a/c"))).one()
+        report = HostReport(id=new_id("rpt"), created_at=utc_now(), project_id=hook.project_id, platform="gitlab")
+        report.repository, report.kind, report.target = hook.repository, "comment", "7"
+        report.state, report.error = "failed", "GitLab answered 403: <i>no</i>."
+        work.session.add(report)
+    assert "refuses to be told" in (await owner.get(path)).text
+    assert "GitLab answered 403: &lt;i&gt;no&lt;/i&gt;." in (await owner.get(f"{path}/{hook.id}")).text
 
 
 async def test_a_pasted_file_is_planned_for_this_project_and_done_exactly_so(door: Door) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.connections.asking import ask_report
@@ -115,6 +116,21 @@ async def list_registrations(session: AsyncSession, hooks: Sequence[Hook]) -> Ma
     """How far the registration of each hook's webhook at its platform is, by the hook's id; without those by hand."""
     query = select(HostReport).where(HostReport.kind == "hook", HostReport.target.in_([hook.id for hook in hooks]))
     return {report.target: report for report in await session.scalars(query)}
+
+
+async def list_report_problems(session: AsyncSession, project_id: str) -> Mapping[str, str]:
+    """Why a project's platforms could not be told of the newest status or comment, by repository.
+
+    A repository whose newest status and comment were told has none.
+    """
+    was_tried = or_(HostReport.error != "", HostReport.sent_at.is_not(None))
+    query = (
+        select(HostReport.repository, HostReport.error)
+        .where(HostReport.project_id == project_id, HostReport.kind.in_(("status", "comment")), was_tried)
+        .ext(distinct_on(HostReport.repository, HostReport.kind))
+        .order_by(HostReport.repository, HostReport.kind, HostReport.created_at.desc(), HostReport.id.desc())
+    )
+    return {repository: error for repository, error in await session.execute(query) if error}
 
 
 async def get_hook(session: AsyncSession, project_id: str, hook_id: str) -> Hook:
