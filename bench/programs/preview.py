@@ -1,4 +1,4 @@
-"""Measures a burst of webhooks while two builds run: how soon each is acknowledged, and whether each is done once."""
+"""Measures a burst of webhooks while two builds run, and how long a webhook takes to become a preview that answers."""
 
 import hashlib
 import hmac
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from bench.parts.bare import bare_docker
 from bench.parts.report import Figure, Result, Run, in_words, percentile, result, run_program
+from bench.parts.request import measure_requests
 from tests.e2e.parts import start_deployment, wait_for_step
 from tests.running import BUSYBOX, RunningTowline, running_towline, wait_for
 
@@ -20,9 +22,10 @@ from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout
 
 ACKNOWLEDGED = Figure("webhook_ack_p99_ms", "ms", 50)
+ANSWERED = Figure("webhook_to_answer_overhead_s", "s", 1)
 LOST = Figure("webhooks_lost", "", 0)
 DOUBLED = Figure("webhooks_doubled", "", 0)
-FIGURES = (ACKNOWLEDGED, LOST, DOUBLED)
+FIGURES = (ANSWERED, ACKNOWLEDGED, LOST, DOUBLED)
 
 _ADDRESS = "https://git.invalid/acme/shop.git"
 _SENDERS = 4
@@ -31,6 +34,17 @@ _HELD_TO_ONE_CORE = {"TOWLINE_BUILD_CPUS": str(1 / len(_BUILDS)), "TOWLINE_BUILD
 
 
 def measure(run: Run) -> Sequence[Result]:
+    """Requests that become previews, beside bare builds and starts; then the burst."""
+    with bare_docker() as docker:
+        times = measure_requests(run, docker)
+    bare = [build + start for build, start in zip(times.builds, times.starts, strict=True)]
+    overheads = [answered - reference for answered, reference in zip(times.answers, bare, strict=True)]
+    reference = f"bare docker build {in_words(times.builds)} + start {in_words(times.starts)}"
+    reference = f"{reference}; Towline in all {in_words(times.answers)}"
+    return (result(ANSWERED, overheads, reference=reference), *_measure_burst(run))
+
+
+def _measure_burst(run: Run) -> Sequence[Result]:
     """The burst on its own, then again, with other deliveries, while two builds share one core."""
     count = 200 if run.is_quick else 1000
     with running_towline(**_HELD_TO_ONE_CORE) as towline:

@@ -37,7 +37,10 @@ _PROMISED = {
     ),
     "group": (group.FIGURES, ("group_ratio_chain_10", "group_ratio_star_50", "group_failed_requests")),
     "footprint": (footprint.FIGURES, ("idle_pss_mb", "idle_cpu_percent", "start_to_ready_s")),
-    "preview": (preview.FIGURES, ("webhook_ack_p99_ms", "webhooks_lost", "webhooks_doubled")),
+    "preview": (
+        preview.FIGURES,
+        ("webhook_to_answer_overhead_s", "webhook_ack_p99_ms", "webhooks_lost", "webhooks_doubled"),
+    ),
     "logs": (logs.FIGURES, ("line_latency_p99_ms", "lines_lost")),
     "pages": (
         pages.FIGURES,

@@ -1,21 +1,17 @@
 """Previews of a whole stack with real Docker and Traefik: own data, shared services, and nothing left afterwards."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 from tests.e2e.parts import BASE, containers_of, docker, run_inside, write_tree
+from tests.e2e.traces import images_of, query, traces
 from tests.running import RunningTowline, wait_for
 
 from towline.contract.groups import GroupService
 from towline.contract.previews import Preview, PreviewCreate, PreviewUpdate
 from towline.errors import NotFound
-from towline.infra.database import Database
-from towline.supervise.layout import Layout
-from towline.supervise.postgres import postgres_url
 from towline.values import DeploymentStatus
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -85,59 +81,10 @@ def _follow(towline: RunningTowline, preview: Preview) -> None:
     assert ended.status is DeploymentStatus.SUCCESS, ended
 
 
-def _query(towline: RunningTowline, statement: str, **values: str) -> list[str]:
-    """The first column of what a statement gives in Towline's own database."""
-
-    async def run() -> list[str]:
-        database = Database(postgres_url(Layout(towline.folder).sockets / "postgres"), pool_size=1)
-        try:
-            async with database.transaction() as work:
-                found = await work.session.execute(text(statement), values)
-                return [str(row[0]) for row in found]
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
-
-
-def _traces(towline: RunningTowline, preview: Preview) -> dict[str, list[str]]:
-    """What there is of a preview: containers, networks, volumes, images, routes, rows."""
-    folder, environment_id = towline.folder, preview.environment_id
-    workloads = _workloads(towline, environment_id)
-    return {
-        "containers": [
-            found
-            for workload_id in workloads
-            for found in docker("ps", "-aq", "--filter", f"label=towline.workload={workload_id}").split()
-        ],
-        "networks": docker("network", "ls", "-q", "--filter", f"label=towline.environment-id={environment_id}").split(),
-        "volumes": [one for one in docker("volume", "ls", "-q").split() if _is_of(one, workloads)],
-        "routes": [path.name for path in (folder / "traefik").rglob(f"*{environment_id}*")],
-        "rows": _query(
-            towline,
-            "SELECT id FROM environments WHERE id = :id UNION SELECT id FROM previews WHERE environment_id = :id "
-            "UNION SELECT id FROM workloads WHERE environment_id = :id",
-            id=environment_id,
-        ),
-    }
-
-
-def _is_of(volume: str, workload_ids: list[str]) -> bool:
-    return any(workload_id.replace("_", "-") in volume for workload_id in workload_ids)
-
-
-def _workloads(towline: RunningTowline, environment_id: str) -> list[str]:
-    return _query(towline, "SELECT id FROM workloads WHERE environment_id = :id", id=environment_id)
-
-
-def _images(project: str) -> set[str]:
-    return set(docker("image", "ls", "-q", "--no-trunc", "--filter", f"label=towline.project={project}").split())
-
-
 def test_a_preview_has_its_own_data_is_updated_and_leaves_nothing(
     towline: RunningTowline, stack: str, tmp_path: Path
 ) -> None:
-    before = _images(stack)
+    before = images_of(stack)
     made = towline.client.previews.create(stack, PreviewCreate(name="try"))
     _follow(towline, made)
     assert _answer(towline, f"{stack}-try") == "web 1 api 1 new"
@@ -152,16 +99,16 @@ def test_a_preview_has_its_own_data_is_updated_and_leaves_nothing(
     _follow(towline, towline.client.previews.update(stack, "try", PreviewUpdate(services=services)))
     assert _answer(towline, f"{stack}-try") == "web 2 api 2 own"
     assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
-    assert _images(stack) > before
-    assert all(_traces(towline, made)[kind] for kind in ("networks", "volumes", "routes", "rows"))
+    assert images_of(stack) > before
+    assert all(traces(towline, made)[kind] for kind in ("networks", "volumes", "routes", "rows"))
 
-    volumes = _traces(towline, made)["volumes"]
+    volumes = traces(towline, made)["volumes"]
     assert towline.command("previews", "delete", "try", "-p", stack, "--yes").returncode == 0
     with pytest.raises(NotFound):
         towline.client.previews.get(stack, "try")
-    wait_for(lambda: not any(_traces(towline, made).values()) or None, timeout=120)
+    wait_for(lambda: not any(traces(towline, made).values()) or None, timeout=120)
     assert not set(volumes) & set(docker("volume", "ls", "-q").split())
-    wait_for(lambda: _images(stack) == before or None, timeout=60)
+    wait_for(lambda: images_of(stack) == before or None, timeout=60)
     assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
 
 
@@ -177,9 +124,9 @@ def test_a_shared_service_is_that_of_production_and_the_preview_goes_when_its_ti
 
     # A second, since the visits just now may still be noted, and begin the lifetime anew.
     shortened = "UPDATE previews SET lifetime = 1, expires_at = now() WHERE project_id = :id RETURNING id"
-    _query(towline, shortened, id=alone.project_id)
+    query(towline, shortened, id=alone.project_id)
     for preview in (alone, beside):
-        wait_for(lambda one=preview: not any(_traces(towline, one).values()) or None, timeout=120)
+        wait_for(lambda one=preview: not any(traces(towline, one).values()) or None, timeout=120)
     assert towline.client.previews.list(stack).items == []
     assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
 
