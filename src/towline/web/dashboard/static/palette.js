@@ -25,7 +25,11 @@ const read = async (path) => {
 /** The links of this page first, then every project and its services. */
 async function gather() {
   const known = new Map();
-  const add = (href, text) => { if (!known.has(href)) known.set(href, { href, text: text.replace(/\s+/g, " ").trim() }); };
+  // The longer name of a page is the one that says whose it is: a tab says "Log", the list "shop / web / log".
+  const add = (href, given) => {
+    const text = given.replace(/\s+/g, " ").trim();
+    if (text.length > (known.get(href)?.text.length ?? 0)) known.set(href, { href, text });
+  };
   for (const link of document.querySelectorAll(".tabs a, .menu nav a")) add(link.getAttribute("href"), link.textContent);
   if (document.querySelector('.menu nav a[href="/instance"]')) for (const page of OF_INSTANCE) add(`/instance/${page}`, `Instance / ${word(page)}`);
   places = [...known.values()];
