@@ -35,7 +35,7 @@ def towline(base_image: str) -> Iterator[RunningTowline]:
         "TOWLINE_BUILD_MEMORY_BYTES": str(256 * 1024 * 1024),
         "TOWLINE_STATIC_IMAGE": base_image,
         "TOWLINE_STATIC_SERVER": "busybox",
-        "TOWLINE_FETCH_TIMEOUT": "PT4S",
+        "TOWLINE_FETCH_TIMEOUT": "PT12S",
         "TOWLINE_PYTHON_IMAGE": base_image,
         "TOWLINE_NODE_IMAGE": base_image,
     }

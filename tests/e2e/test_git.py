@@ -113,7 +113,7 @@ def test_a_server_that_hangs_fails_within_the_set_time(towline: RunningTowline, 
     """The shared Towline gives a fetch four seconds."""
     with serve_silence() as url:
         towline.create_service(project, source={"type": "git", "config": {"url": url}})
-        assert "took longer than 4 s" in failed(_deploy(towline, project), "timed-out")
+        assert "took longer than 12 s" in failed(_deploy(towline, project), "timed-out")
 
 
 def test_folders_of_the_host_are_for_administrators_only(

@@ -89,7 +89,7 @@ def import_image(tag: str, root: bytes, *changes: str) -> str:
     return docker("import", *options, "-", tag, stdin=root)
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 10) -> None:
+async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 40) -> None:
     """Poll until the condition holds; AssertionError when it never does."""
     deadline = time.monotonic() + seconds
     while not await condition():

@@ -1,6 +1,7 @@
 """Comparing the commits of pushes whose changed paths were not all told, through the connection of their repository."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,7 +14,7 @@ from towline.actions.hooks.finding import list_candidates, select_delivery
 from towline.actions.hooks.receiving import storable, to_event
 from towline.actions.hooks.rules import wants_paths
 from towline.actions.platform import Platform
-from towline.errors import TowlineError
+from towline.errors import TowlineError, UnexpectedError
 from towline.models.connections import Connection
 from towline.models.hooks import HookDelivery
 from towline.sources.base import WebhookEvent
@@ -24,6 +25,7 @@ _MOST_PATHS: Final = 10_000
 _MOST_SECONDS: Final = 30.0
 _NO_COMMIT: Final = frozenset("0")
 _INCOMPLETE: Final = "The platform does not list every path of so large a change."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ async def _ask(platform: Platform, wanted: _Wanted) -> WebhookEvent:
         return replace(event, reason=error.message)
     except TimeoutError:
         return replace(event, reason=f"Comparing the commits took longer than {_MOST_SECONDS:g} s.")
+    except Exception as error:
+        # One answer that nobody expected must not hold up all other deliveries.
+        _log.exception("The commits of delivery %s could not be compared", wanted.delivery_id)
+        return replace(event, reason=UnexpectedError.of(error).message)
     if paths is None:
         return replace(event, reason=_INCOMPLETE)
     return replace(event, changed_paths=paths, reason="")
