@@ -55,7 +55,8 @@ def test_whatever_was_measured_is_said_within_the_room_beside_the_axis() -> None
     in_bytes = ["memory_bytes", "received_rate", "sent_rate"]
     for power in range(12):
         names = NAMES if power < 5 else in_bytes
-        charts = usage_charts(history((0, dict.fromkeys(names, 9.9 * 10**power))))
+        measured: dict[str, float] = dict.fromkeys(names, 9.9 * 10.0**power)
+        charts = usage_charts(history((0, measured)))
         said = [tick.text for chart in charts for tick in chart.rows]
         assert max(len(text) for text in said) * _WIDTH_OF_A_LETTER <= LEFT - 5, (power, said)
 
