@@ -180,6 +180,7 @@ async def _answer_hooks(platform: Platform, work_on_all: Callable[[], Awaitable[
     """Work through deliveries when one comes in, and now and then for those that are tried again."""
     async with platform.bell.listen() as ringing:
         while True:
+            ringing.forget()
             try:
                 await work_on_all()
             except Unavailable as error:
@@ -194,11 +195,14 @@ async def _report(platform: Platform) -> None:
     """Tell git platforms what has changed when deployments or reports ring, and look at those that are on their way."""
     async with platform.bell.listen() as ringing:
         while True:
+            ringing.forget()
             try:
                 await send_due_reports(platform)
             except Unavailable as error:
                 _log.warning("%s", error)
-            await ringing.wait(timeout=_REPORTS_EVERY.total_seconds())
+            # Webhooks come by the hundred, and ring once more when they have led to something.
+            while await ringing.wait(timeout=_REPORTS_EVERY.total_seconds()) == "hooks":
+                pass
 
 
 async def _answer_bell(platform: Platform, errands: Errands) -> None:

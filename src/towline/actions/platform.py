@@ -12,6 +12,7 @@ from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.documents import Documents
+from towline.infra.precedence import Precedence
 from towline.infra.queue import Bell
 from towline.infra.secrets import SecretBox
 from towline.infra.streams import Streams
@@ -42,6 +43,8 @@ class Platform:
     repositories: Repositories
     unpublished: set[str] = field(default_factory=set[str])
     """Environments whose routes could not be written, by id; tried again at every sweep."""
+    receiving: Precedence = field(default_factory=Precedence)
+    """Webhooks that come in just now; working through them gives way, since their senders wait for an answer."""
     documents: Documents = field(default_factory=Documents)
     """What identity providers publish about themselves."""
     passwords: Passwords = field(default_factory=Passwords)

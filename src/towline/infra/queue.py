@@ -39,3 +39,7 @@ class Ringing:
             self._subscription.catch_up()
             await asyncio.sleep(0)
         return "" if message is None else message.decode()
+
+    def forget(self) -> None:
+        """Drop the rings that came until now: whoever looks at everything next needs none of them."""
+        self._subscription.catch_up()

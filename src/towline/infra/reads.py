@@ -1,4 +1,4 @@
-"""Reads that must be fast: a statement compiled once, run by asyncpg itself outside any transaction."""
+"""Statements that must be fast: compiled once, run by asyncpg itself outside any transaction."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,9 @@ import asyncpg
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import ReturningInsert
 
-from towline.errors import Unavailable
+from towline.errors import DiskFull, Unavailable
 from towline.infra.database import Database
 
 _TRIES: Final = 2
@@ -17,19 +18,27 @@ _log = logging.getLogger(__name__)
 
 
 class Read:
-    """One SELECT with named bind parameters. About a third of the cost of the same through an ORM session."""
+    """One SELECT with named bind parameters, or an INSERT that does no harm when it is sent twice.
 
-    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+    About a third of the cost of the same through an ORM session.
+    """
+
+    def __init__(self, statement: Select[*tuple[Any, ...]] | ReturningInsert[Any]) -> None:
         compiled = statement.compile(dialect=dialect.dialect())
         self._sql = str(compiled)
         self._names = tuple(compiled.positiontup or ())
         self._defaults = dict(compiled.params)
 
     async def fetch(self, database: Database, **values: Any) -> Sequence[Mapping[str, Any]]:
-        """The rows; tried again once on a fresh connection, Unavailable when PostgreSQL does not answer then."""
+        """The rows; tried again once on a fresh connection, Unavailable when PostgreSQL does not answer then.
+
+        DiskFull when there is no place for a new row.
+        """
         for tries_left in reversed(range(_TRIES)):
             try:
                 return await self._fetch(database, {**self._defaults, **values})
+            except asyncpg.DiskFullError as error:
+                raise DiskFull("The disk that PostgreSQL writes to is full.") from error
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DBAPIError) as error:
                 _log.warning("A read failed: %s", error)
                 if not tries_left:

@@ -3,6 +3,7 @@
 from typing import Any, Final, cast
 
 from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -53,22 +54,26 @@ operations = OperationRouter()
 
 async def take_webhook(request: Request) -> Response:
     """Keep a webhook and answer at once; what it asks for happens afterwards."""
+    platform = get_platform(request)
     try:
         body = await read_at_most(request, MAX_WEBHOOK_BYTES, what="webhook")
-        received = await receive(
-            get_platform(request),
-            source_type=str(request.path_params["source"]),
-            hook_id=str(request.path_params["hook"]),
-            headers=dict(request.headers),
-            body=body,
-        )
+        with platform.receiving.first():
+            received = await receive(
+                platform,
+                source_type=str(request.path_params["source"]),
+                hook_id=str(request.path_params["hook"]),
+                headers=dict(request.headers),
+                body=body,
+            )
     except TowlineError as error:
         return problem_response(error)
     except ClientDisconnect:
         return Response(status_code=400)
     except Exception as error:
         return unexpected_response(request, error)
-    return JSONResponse({"delivery": received.delivery_id, "is_new": received.is_new}, 202)
+    # Once it is answered: nobody who sends it waits for the ring.
+    ring = BackgroundTask(platform.bell.ring, "hooks") if received.is_new else None
+    return JSONResponse({"delivery": received.delivery_id, "is_new": received.is_new}, 202, background=ring)
 
 
 async def take_call(request: Request) -> Response:

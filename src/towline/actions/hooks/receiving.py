@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import Text, bindparam, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.hooks.administration import open_secrets
 from towline.actions.platform import Platform
 from towline.errors import NotFound, Unauthenticated
-from towline.infra.database import Work
 from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.hooks import Hook, HookDelivery
@@ -36,12 +36,7 @@ async def receive(
     if not rows:
         raise NotFound("There is no such hook.", hint="Copy its address from `towline hooks list`.")
     hook = Hook(**rows[0])
-    event = _verified(platform, hook, headers, body)
-    async with platform.database.transaction() as work:
-        received = await _keep(work, hook, event)
-        if received.is_new:
-            work.after_commit(lambda: platform.bell.ring("hooks"))
-    return received
+    return await _keep(platform, hook, _verified(platform, hook, headers, body))
 
 
 @cache
@@ -64,25 +59,30 @@ def _verified(platform: Platform, hook: Hook, headers: Mapping[str, str], body: 
     )
 
 
-async def _keep(work: Work, hook: Hook, event: WebhookEvent) -> Received:
-    delivery_id, delivery_key = new_id("dlv"), storable(event.delivery_id)
-    values: dict[str, Any] = {
-        "id": delivery_id,
-        "created_at": utc_now(),
-        "hook_id": hook.id,
-        "delivery_key": delivery_key,
-        "kind": event.kind,
-        "event": storable(asdict(event)),
-        "status": "queued",
-        "reason": "",
-        "attempts": 0,
-        "deployment_ids": [],
-    }
-    statement = insert(HookDelivery).values(values).on_conflict_do_nothing().returning(HookDelivery.id)
-    if await work.session.scalar(statement) is not None:
+async def _keep(platform: Platform, hook: Hook, event: WebhookEvent) -> Received:
+    """One statement in a transaction of its own: it is on the disk before the sender hears of it."""
+    delivery_id, key = new_id("dlv"), storable(event.delivery_id)
+    content = orjson.dumps(storable(asdict(event))).decode()
+    values = {"id": delivery_id, "created_at": utc_now(), "hook_id": hook.id, "delivery_key": key, "event": content}
+    if await _insertion().fetch(platform.database, **values, kind=event.kind):
         return Received(delivery_id, is_new=True)
-    query = select(HookDelivery.id).where(HookDelivery.hook_id == hook.id, HookDelivery.delivery_key == delivery_key)
-    return Received((await work.session.scalars(query)).one(), is_new=False)
+    [row] = await _kept_read().fetch(platform.database, hook_id=hook.id, delivery_key=key)
+    # Its own when the connection was lost between the first try and its answer.
+    return Received(row["id"], is_new=row["id"] == delivery_id)
+
+
+@cache
+def _insertion() -> Read:
+    given = dict.fromkeys(("id", "created_at", "hook_id", "delivery_key", "kind", "event"))
+    fixed = {"status": "queued", "reason": "", "attempts": 0, "deployment_ids": "[]"}
+    statement = insert(HookDelivery).values({**given, **fixed}).on_conflict_do_nothing()
+    return Read(statement.returning(HookDelivery.id))
+
+
+@cache
+def _kept_read() -> Read:
+    hook_id, key = (bindparam(name, type_=Text()) for name in ("hook_id", "delivery_key"))
+    return Read(select(HookDelivery.id).where(HookDelivery.hook_id == hook_id, HookDelivery.delivery_key == key))
 
 
 def storable(value: Any) -> Any:

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select, tuple_
 
 from towline.actions.access import Caller
 from towline.actions.connections.asking import ask_report
@@ -40,17 +40,24 @@ _log = logging.getLogger(__name__)
 
 async def work_through(platform: Platform) -> None:
     """Turn every waiting delivery into what it asks for; one that fails is tried again, then kept as failed."""
-    waiting = await _list_waiting(platform)
-    await complete_paths(platform, waiting)
-    for delivery_id in waiting:
-        try:
-            await work_on(platform, delivery_id)
-        except TowlineError as error:
-            await note_failure(platform, delivery_id, error)
-        except Exception as error:
-            # One delivery must not hold up all others, again after every restart.
-            _log.exception("Delivery %s failed unexpectedly", delivery_id)
-            await note_failure(platform, delivery_id, UnexpectedError.of(error))
+    after: tuple[datetime, str] | None = None
+    while waiting := await _list_waiting(platform, after):
+        await complete_paths(platform, [delivery_id for _, delivery_id in waiting])
+        for _, delivery_id in waiting:
+            await platform.receiving.give_way()
+            await _try(platform, delivery_id)
+        after = waiting[-1]
+
+
+async def _try(platform: Platform, delivery_id: str) -> None:
+    try:
+        await work_on(platform, delivery_id)
+    except TowlineError as error:
+        await note_failure(platform, delivery_id, error)
+    except Exception as error:
+        # One delivery must not hold up all others, again after every restart.
+        _log.exception("Delivery %s failed unexpectedly", delivery_id)
+        await note_failure(platform, delivery_id, UnexpectedError.of(error))
 
 
 async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -> HookDelivery:
@@ -81,15 +88,20 @@ async def replay(platform: Platform, work: Work, hook: Hook, delivery_id: str) -
     return again
 
 
-async def _list_waiting(platform: Platform) -> Sequence[str]:
+async def _list_waiting(platform: Platform, after: tuple[datetime, str] | None) -> Sequence[tuple[datetime, str]]:
+    """The oldest that wait, behind a position: when they came, and their ids."""
+    position = (HookDelivery.created_at, HookDelivery.id)
     query = (
-        select(HookDelivery.id)
+        select(*position)
         .join(Hook, Hook.id == HookDelivery.hook_id)
         .join(Project, Project.id == Hook.project_id)
         .where(HookDelivery.status == "queued", Project.deleted_at.is_(None), is_due(), not_(brings_file()))
     )
+    if after is not None:
+        query = query.where(tuple_(*position) > after)
     async with platform.database.transaction() as work:
-        return (await work.session.scalars(query.order_by(HookDelivery.created_at).limit(_AT_ONCE))).all()
+        found = await work.session.execute(query.order_by(*position).limit(_AT_ONCE))
+        return [(created_at, delivery_id) for created_at, delivery_id in found]
 
 
 def is_due() -> ColumnElement[bool]:
