@@ -23,10 +23,11 @@ from towline.web.openapi import build_openapi
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FEW: Final = int(os.environ.get("TOWLINE_FUZZ_EXAMPLES", "2"))
 MANY: Final = int(os.environ.get("TOWLINE_FUZZ_EXAMPLES", "60"))
-SECONDS: Final = float(os.environ.get("TOWLINE_FUZZ_SECONDS", "40"))
-"""How many calls of each kind to each operation, and after which time a group of operations is left as it is."""
+"""How many calls of each kind to each operation."""
 
 AREAS: Final = sorted({operation.id.partition(".")[0] for operation in OPERATIONS if operation.method != "WEBSOCKET"})
+SECONDS: Final = float(os.environ.get("TOWLINE_FUZZ_SECONDS", "600")) / len(AREAS)
+"""After which time a group of operations is left as it is: so long for all of them together, however many come."""
 OTHER_NAMES: Final = {"user": "member", "dependency": "needed"}
 SET: Final = {"environment": "staging", "number": "1", "name": "KEPT"}
 """Parameters that the crowd knows by another name, and those that are the same for everybody."""
