@@ -19,6 +19,7 @@ from towline.builders.static import StaticBuilder, StaticServer
 from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
+from towline.infra.disk_reserve import DiskReserve
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
 from towline.infra.streams import Streams
@@ -74,7 +75,7 @@ def make_platform(settings: Settings, database: Database, streams: Streams, coun
         ),
         router=_router(settings),
         storage=storage,
-        uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
+        uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes, reserve=DiskReserve(settings.data_dir)),
         build_slots=BuildSlots(settings),
         counters=counters,
         dumps=LocalDumps(settings.backups_dir),

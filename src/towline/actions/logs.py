@@ -17,6 +17,7 @@ from towline.actions.masking import Masker
 from towline.actions.platform import Platform
 from towline.errors import DiskFull, Unavailable
 from towline.infra.database import Work
+from towline.infra.disk_reserve import DiskReserve
 from towline.infra.streams import Subscription
 from towline.models.base import utc_now
 from towline.models.history import Log, LogLine
@@ -61,6 +62,7 @@ class LogWriter:
         self._log_id = 0
         self._is_patient = is_patient
         self._disk_full: DiskFull | None = None
+        self._reserve = DiskReserve(platform.settings.data_dir)
         self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
         self._flusher: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -157,6 +159,7 @@ class LogWriter:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _store(self, entries: Sequence[LogEntry]) -> None:
+        self._reserve.check("The log")
         async with self._platform.database.transaction() as work:
             if not self._log_id:
                 self._log_id = await get_log_id(work, self._owner_id, project_id=self._project_id)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from towline.errors import Conflict, InvalidInput, NotFound, TooLarge
 from towline.infra.contents import check_digest, content_path, disk_errors, list_contents, publish_file, read_chunks
+from towline.infra.disk_reserve import DiskReserve
 from towline.infra.scratch import remove_leftovers
 from towline.infra.threads import Check, run_stoppable
 from towline.storage.base import UploadFiles
@@ -23,10 +24,11 @@ _CHUNK = 1024 * 1024
 class LocalUploads(UploadFiles):
     """Complete uploads are `sha256/ab/<hex>` under `uploads_dir`, unfinished ones `partial/<hex>.<announced size>`."""
 
-    def __init__(self, uploads_dir: Path, *, max_bytes: int = 1024**3) -> None:
+    def __init__(self, uploads_dir: Path, *, max_bytes: int = 1024**3, reserve: DiskReserve | None = None) -> None:
         self._folder = uploads_dir
         self._partial = uploads_dir / "partial"
         self._max_bytes = max_bytes
+        self._reserve = reserve or DiskReserve(uploads_dir)
 
     async def create(self, size: int, digest: str) -> int:
         """Announce an archive; return how many of its bytes are there already (`size` when it is complete)."""
@@ -50,6 +52,7 @@ class LocalUploads(UploadFiles):
             async for chunk in chunks:
                 if end + len(chunk) > size:
                     raise TooLarge(f"The upload {digest} was announced with {size} bytes, and more came.")
+                self._reserve.check("The upload")
                 with disk_errors("Writing the upload"):
                     await run_stoppable(partial(_write_all, descriptor, chunk))
                 end += len(chunk)

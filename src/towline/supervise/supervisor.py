@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from towline.infra.disk_reserve import DiskReserve
 from towline.supervise.keeper import Keeper
 from towline.supervise.layout import Layout
 from towline.supervise.logs import bound_log
@@ -49,6 +50,8 @@ class Supervisor:
         self._stopping: list[Keeper] | None = None
         self._published: Status | None = None
         self._housekeeping_at = 0.0
+        self._reserve = DiskReserve(layout.root)
+        self._disk_at = 0.0
 
     def run(self) -> None:
         """Return once everything is stopped, or left to the next supervisor."""
@@ -81,6 +84,7 @@ class Supervisor:
             self._follow(keeper)
 
     def _advance(self) -> None:
+        self._look_at_disk()
         for keeper in self._keepers.values():
             if self._stopping is None and not keeper.is_alive and self._has_its_needs(keeper):
                 self._start(keeper)
@@ -114,7 +118,7 @@ class Supervisor:
 
     def _sleep(self, wakeup: int) -> None:
         looks = [seconds for keeper in self._keepers.values() if (seconds := keeper.next_look()) is not None]
-        seconds = min([*looks, max(0.0, self._housekeeping_at - time.monotonic())])
+        seconds = min([*looks, max(0.0, min(self._housekeeping_at, self._disk_at) - time.monotonic())])
         for descriptor, _ in self._poll.poll(seconds * 1000):
             if descriptor == wakeup:
                 os.read(wakeup, 512)
@@ -158,6 +162,16 @@ class Supervisor:
             with suppress(OSError):  # a full disk must not stop the supervision
                 write_status(self._layout.status_file, status)
                 self._published = status
+
+    def _look_at_disk(self) -> None:
+        if time.monotonic() < self._disk_at:
+            return
+        seconds = 1.0
+        with suppress(OSError):  # nothing of the disk may stop the supervision
+            if done := self._reserve.keep():
+                self._reporter.warn(done)
+            seconds = self._reserve.next_look()
+        self._disk_at = time.monotonic() + seconds
 
     def _keep_house(self) -> None:
         if time.monotonic() < self._housekeeping_at:

@@ -19,6 +19,7 @@ from towline.actions.settings import build_fingerprint, build_spec
 from towline.actions.sharing import is_of_fork
 from towline.actions.variables import open_variables, seal_variables
 from towline.errors import BuildFailed, ImageNotFound, InvalidInput, NotFound
+from towline.infra.disk_reserve import DiskReserve
 from towline.models.base import utc_now
 from towline.models.deployments import Build, Release
 from towline.models.services import Service, Workload
@@ -37,11 +38,14 @@ async def make_release(attempt: Attempt, job: Job) -> Release:
     release_id = attempt.deployment.release_id or attempt.deployment.rollback_to
     if release_id is not None:
         return await _get_kept_release(attempt, release_id)
+    reserve = DiskReserve(attempt.platform.settings.data_dir)
+    reserve.check("The deployment")
     image_name = attempt.deployment.source_config.get("image")
     if attempt.deployment.source_type == "custom" and image_name:
         image, bundle = await _pull(attempt, job, str(image_name)), None
     else:
         bundle = await _fetch(attempt, job)
+        reserve.check("The build")
         image = await _build(attempt, job, bundle)
     check_labels(image, is_built=bundle is not None)
     return await _freeze(attempt, job, image, bundle=bundle)
