@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,15 @@ from tests.stand_ins import stand_in_platform
 
 from towline.actions.credentials import find_credential, is_still_valid
 from towline.actions.platform import Platform
-from towline.actions.sessions import end_session, end_sessions, list_sessions, open_session, rotate_session
+from towline.actions.sessions import (
+    end_session,
+    end_sessions,
+    list_sessions,
+    open_session,
+    renew_session,
+    require_renewal,
+    rotate_session,
+)
 from towline.actions.tickets import issue_ticket, try_ticket, use_ticket, withdraw_tickets
 from towline.actions.users import create_user, disable_user, enable_user
 from towline.errors import NotFound, Unauthenticated
@@ -24,7 +32,9 @@ from towline.models.base import utc_now
 from towline.models.sessions import Session, Ticket
 from towline.names import new_id
 
-_DEED = st.sampled_from(["open", "rotate", "end", "others", "expire", "idle", "disable", "enable"])
+_DEED = st.sampled_from(
+    ["open", "rotate", "raise", "ask", "ask late", "settle", "end", "others", "expire", "idle", "disable", "enable"]
+)
 _DEEDS = st.lists(st.tuples(_DEED, st.integers(0, 7)), min_size=1, max_size=12)
 _TICKET_DEEDS = st.lists(st.sampled_from(["use", "try", "other kind", "expire", "withdraw"]), min_size=1, max_size=8)
 _QUIET = settings(
@@ -35,25 +45,30 @@ _MOST_TRIES = 2
 
 @dataclass
 class Sessions:
-    """What should be true: the value of each open session by id, and every value that has ended."""
+    """What should be true: the value of each open session by id, the one before it where requests with it may still
+    be under way, whose rights have changed since, and every value that has ended."""
 
     platform: Platform
     user_id: str
     open: dict[str, str] = field(default_factory=dict[str, str])
+    under_way: dict[str, str] = field(default_factory=dict[str, str])
+    due: set[str] = field(default_factory=set[str])
     ended: set[str] = field(default_factory=set[str])
     is_enabled: bool = True
 
     async def do(self, deed: str, number: int) -> None:
         """One thing that can happen, to one of the open sessions if it is about one."""
-        if deed in {"open", "disable", "enable"}:
-            await getattr(self, f"_{deed}")()
+        act = getattr(self, f"_{deed.replace(' ', '_')}")
+        if deed in {"open", "raise", "disable", "enable"}:
+            await act()
         elif self.open:
-            await getattr(self, f"_{deed}")(sorted(self.open)[number % len(self.open)])
+            await act(sorted(self.open)[number % len(self.open)])
 
     async def check(self) -> None:
-        """Exactly the open sessions of an enabled user are valid, by their newest value alone."""
-        valid = set(self.open.values()) if self.is_enabled else set[str]()
-        for value in {*self.open.values(), *self.ended}:
+        """Exactly the open sessions of an enabled user are valid, by their newest value or the one still under way."""
+        values = {*self.open.values(), *self.under_way.values()}
+        valid = values if self.is_enabled else set[str]()
+        for value in {*values, *self.ended}:
             try:
                 credential = await find_credential(self.platform, value)
             except Unauthenticated:
@@ -61,12 +76,19 @@ class Sessions:
             else:
                 assert value in valid
                 assert await is_still_valid(self.platform, credential.caller)
+                assert credential.is_renewal_due == (credential.caller.session_id in self.due)
         async with self.platform.database.transaction() as work:
             listed = await list_sessions(self.platform, work.session, user_id=self.user_id, limit=200)
         assert {row.id for row in listed} == self.open.keys()
 
     def _forget(self, session_id: str) -> None:
         self.ended.add(self.open.pop(session_id))
+        self._settled(session_id)
+        self.due.discard(session_id)
+
+    def _settled(self, session_id: str) -> None:
+        if session_id in self.under_way:
+            self.ended.add(self.under_way.pop(session_id))
 
     async def _open(self) -> None:
         async with self.platform.database.transaction() as work:
@@ -78,8 +100,38 @@ class Sessions:
     async def _rotate(self, session_id: str) -> None:
         async with self.platform.database.transaction() as work:
             made = await rotate_session(work, session_id)
-        self.ended.add(self.open[session_id])
+        self._forget(session_id)
         self.open[session_id] = made.value
+
+    async def _raise(self) -> None:
+        async with self.platform.database.transaction() as work:
+            await require_renewal(work, self.user_id)
+        self.due = set(self.open)
+
+    async def _ask(self, session_id: str) -> None:
+        made = await renew_session(self.platform, self.open[session_id])
+        assert (made is not None) == (session_id in self.due)
+        if made is not None:
+            assert made.session.id == session_id
+            self._settled(session_id)
+            self.under_way[session_id], self.open[session_id] = self.open[session_id], made.value
+            self.due.discard(session_id)
+            await self._set_previous(session_id, until=utc_now() + timedelta(hours=1))
+
+    async def _ask_late(self, session_id: str) -> None:
+        """A value that was replaced never gives the newest one away."""
+        for value in {*self.under_way.values(), *self.ended}:
+            assert await renew_session(self.platform, value) is None
+
+    async def _settle(self, session_id: str) -> None:
+        await self._set_previous(session_id, until=utc_now())
+        self._settled(session_id)
+
+    async def _set_previous(self, session_id: str, *, until: datetime) -> None:
+        """Time passes for requests under way only when the test says so, however busy the machine is."""
+        async with self.platform.database.transaction() as work:
+            row = update(Session).where(Session.id == session_id, Session.previous_until.is_not(None))
+            await work.session.execute(row.values(previous_until=until))
 
     async def _end(self, session_id: str) -> None:
         async with self.platform.database.transaction() as work:

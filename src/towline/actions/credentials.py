@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import DateTime, any_, bindparam, or_, select, update
+from sqlalchemy import DateTime, and_, any_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from towline.actions.access import Caller
@@ -37,7 +37,8 @@ _SIGN_IN_HINT: Final = "Sign in again, or run `towline login`."
 class Credential:
     """A caller as an API key or a session tells it, with its user; read by one query.
 
-    `method` and `authenticated_at` are a session's: how its person signed in, and when they last proved who they are.
+    `method` and `authenticated_at` are a session's: how its person signed in, and when they last proved who they are;
+    `is_renewal_due`, whether it must get another value.
     """
 
     caller: Caller
@@ -48,6 +49,7 @@ class Credential:
     last_used_at: datetime | None = None
     authenticated_at: datetime | None = None
     has_password: bool = False
+    is_renewal_due: bool = False
 
     @property
     def is_use_old(self) -> bool:
@@ -158,7 +160,7 @@ def _not_allowed(row: Mapping[str, Any], address: str) -> AddressNotAllowed:
 
 
 async def _find_session(platform: Platform, token: str, address: str) -> Credential:
-    rows = await _SESSION.fetch(platform.database, token_hash=hash_token(token))
+    rows = await _SESSION.fetch(platform.database, token_hash=hash_token(token), now=utc_now())
     if not rows or rows[0]["revoked_at"] is not None:
         raise Unauthenticated("The session was ended.", hint=_SIGN_IN_HINT)
     row, now = rows[0], utc_now()
@@ -174,6 +176,7 @@ async def _find_session(platform: Platform, token: str, address: str) -> Credent
         last_used_at=row["last_used_at"],
         authenticated_at=row["authenticated_at"],
         has_password=row["has_password"],
+        is_renewal_due=row["is_renewal_due"],
     )
 
 
@@ -201,6 +204,7 @@ _HAS_PASSWORD: Final = (User.password_hash != "").label("has_password")
 _KEY_COLUMNS: Final = (ApiKey.id, ApiKey.user_id, ApiKey.project_id, ApiKey.scopes, *_USER)
 _SESSION_COLUMNS: Final = (Session.id, Session.user_id, *_USER)
 _IDS: Final = any_(bindparam("ids", type_=ARRAY(TEXT)))
+_HASH: Final = bindparam("token_hash", type_=TEXT)
 _NOW: Final = bindparam("now", type_=DateTime(timezone=True))
 _IDLE_SINCE: Final = bindparam("idle_since", type_=DateTime(timezone=True))
 
@@ -226,9 +230,10 @@ _SESSION: Final = Read(
         Session.revoked_at,
         Session.last_used_at,
         Session.authenticated_at,
+        Session.is_renewal_due,
     )
     .join(User, User.id == Session.user_id)
-    .where(Session.token_hash == bindparam("token_hash"))
+    .where(or_(Session.token_hash == _HASH, and_(Session.previous_hash == _HASH, Session.previous_until > _NOW)))
 )
 _VALID_KEYS: Final = Read(
     select(*_KEY_COLUMNS)

@@ -12,6 +12,7 @@ from towline.actions.credentials import announce_ending
 from towline.actions.events import emit
 from towline.actions.granting import check_grant, check_reach, find_role, lock_project
 from towline.actions.platform import Platform
+from towline.actions.sessions import require_renewal
 from towline.errors import Conflict, Forbidden, NotFound
 from towline.infra.database import Work
 from towline.models.accounts import ApiKey, User
@@ -65,10 +66,11 @@ async def add_member(
 
 
 async def join(platform: Platform, work: Work, project_id: str, *, user: User, role: str) -> Member:
-    """Store a new member, whose right to be one was checked before."""
+    """Store a new member, whose right to be one was checked before; their sessions get other values."""
     row = ProjectCollaborator(project_id=project_id, user_id=user.id, role=Role(role).value, created_at=utc_now())
     work.session.add(row)
     await work.session.flush()
+    await require_renewal(work, user.id)
     emit(platform, work, "member.added", project_id=project_id, user_id=user.id)
     return Member(user, row.role, row.created_at)
 
@@ -94,6 +96,7 @@ async def change_role_of(platform: Platform, work: Work, project_id: str, user_i
     if row is None or row.role == role:
         return
     row.role = role
+    await require_renewal(work, user_id)
     announce_ending(platform, work)
     emit(platform, work, "member.changed", project_id=project_id, user_id=user_id)
 
@@ -159,6 +162,7 @@ async def _remove(platform: Platform, work: Work, project: Project, member: Memb
         .values(revoked_at=utc_now())
         .execution_options(synchronize_session=False)
     )
+    await require_renewal(work, member.user.id)
     announce_ending(platform, work)
     emit(platform, work, "member.removed", project_id=project.id, user_id=member.user.id)
 

@@ -27,6 +27,8 @@ _BYTES: Final = 32
 _LONGEST_DEVICE: Final = 200
 _MOST_SESSIONS: Final = 100
 _KEPT: Final = timedelta(days=30)
+_UNDER_WAY: Final = timedelta(seconds=10)
+"""How long a value still holds after a request by cookie has changed it: for requests that were sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,39 @@ async def rotate_session(work: Work, session_id: str, *, is_proof: bool = False)
     session = await _get_locked(work, Session.id == session_id)
     value = _make_value()
     session.token_hash = hash_token(value)
+    session.is_renewal_due, session.previous_hash, session.previous_until = False, None, None
     if is_proof:
         session.authenticated_at = utc_now()
     await work.session.flush()
     return NewSession(session, value)
+
+
+async def require_renewal(work: Work, user_id: str) -> None:
+    """Let every session of a user get another value at its next request by cookie: what the user may do changes.
+
+    A value that somebody else had seen before must not be worth more than it was.
+    """
+    mine = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+    await work.session.execute(mine.values(is_renewal_due=True).execution_options(synchronize_session=False))
+
+
+async def renew_session(platform: Platform, value: str) -> NewSession | None:
+    """The session with this value under another; None where that is not due, or another request has just done it."""
+    renewed = _make_value()
+    statement = (
+        update(Session)
+        .where(Session.token_hash == hash_token(value), Session.is_renewal_due, *_open(platform))
+        .values(
+            token_hash=hash_token(renewed),
+            is_renewal_due=False,
+            previous_hash=Session.token_hash,
+            previous_until=utc_now() + _UNDER_WAY,
+        )
+        .returning(Session)
+    )
+    async with platform.database.transaction() as work:
+        session = (await work.session.scalars(statement)).one_or_none()
+    return None if session is None else NewSession(session, renewed)
 
 
 async def list_sessions(
@@ -94,7 +125,9 @@ async def end_session(platform: Platform, work: Work, *, user_id: str, session_i
 
 async def end_session_of_value(platform: Platform, work: Work, value: str, *, address: str) -> None:
     """End the session with this value, if there is one; noted in the audit log."""
-    query = update(Session).where(Session.token_hash == hash_token(value), Session.revoked_at.is_(None))
+    token_hash = hash_token(value)
+    is_it = or_(Session.token_hash == token_hash, Session.previous_hash == token_hash)
+    query = update(Session).where(is_it, Session.revoked_at.is_(None))
     query = query.values(revoked_at=utc_now()).returning(Session.id, Session.user_id)
     ended = (await work.session.execute(query.execution_options(synchronize_session=False))).one_or_none()
     if ended is not None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from towline.actions.events import emit
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
-from towline.actions.sessions import end_sessions
+from towline.actions.sessions import end_sessions, require_renewal
 from towline.actions.tickets import issue_ticket, withdraw_tickets, withdraw_user_tickets
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
@@ -83,9 +83,9 @@ async def make_password_link(
 async def set_administrator(
     platform: Platform, work: Work, user: User, *, is_administrator: bool, keep_session_id: str = ""
 ) -> None:
-    """Make a user an instance administrator or not, and end their sessions but one; Conflict for the last one.
+    """Make a user an instance administrator or not, and end their sessions but one, which gets another value.
 
-    A session that somebody else got hold of must not grow with the user's rights.
+    A session that somebody else got hold of must not grow with the user's rights. Conflict for the last administrator.
     """
     if user.is_administrator == is_administrator:
         return
@@ -93,6 +93,7 @@ async def set_administrator(
         await _check_not_last(work, user)
     user.is_administrator = is_administrator
     await end_sessions(platform, work, user_id=user.id, except_id=keep_session_id)
+    await require_renewal(work, user.id)
     emit(platform, work, "user.updated", user_id=user.id)
 
 

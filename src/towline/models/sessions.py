@@ -10,7 +10,11 @@ from towline.models.base import Identified, Row, utc_now
 
 
 class Session(Identified, Row):
-    """A person's sign-in on one device, by the hash of its value."""
+    """A person's sign-in on one device, by the hash of its value.
+
+    With `is_renewal_due` the next request by cookie gives it another value; the one before is good until
+    `previous_until`.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (Index(None, "user_id"),)
@@ -24,6 +28,9 @@ class Session(Identified, Row):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     authenticated_at: Mapped[datetime] = mapped_column(default=utc_now)
+    is_renewal_due: Mapped[bool] = mapped_column(default=False)
+    previous_hash: Mapped[str | None] = mapped_column(unique=True)
+    previous_until: Mapped[datetime | None]
 
 
 class Ticket(Row):

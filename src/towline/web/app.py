@@ -71,6 +71,7 @@ from towline.web.dashboard.router import router as dashboard_router
 from towline.web.metrics import CountRequests, RequestCounts
 from towline.web.problems import add_problem_answers
 from towline.web.refusals import RefusalLimit
+from towline.web.renewal import add_renewed
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     projects.router,
@@ -150,7 +151,10 @@ def create_app(platform: Platform) -> FastAPI:
 
 
 class SecurityHeaders:
-    """Says of every answer that its type is what it says, and of the API's that nobody may keep it."""
+    """Says of every answer that its type is what it says, and of the API's that nobody may keep it.
+
+    What brings a session's new value gets its cookie here.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -169,6 +173,7 @@ class SecurityHeaders:
                 headers.setdefault("x-content-type-options", "nosniff")
                 if is_api:
                     headers.setdefault("cache-control", "no-store")
+                add_renewed(scope, headers)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -18,6 +18,7 @@ from towline.web.addresses import client_address
 from towline.web.cookies import read_session_cookie
 from towline.web.deps import ANYONE
 from towline.web.origins import check_origin, is_unsafe
+from towline.web.renewal import newest_value, renew
 
 _TOKEN: Final = re.compile(CREDENTIAL_PATTERN)
 _KNOWN: Final = "towline.credential"
@@ -77,7 +78,8 @@ async def authenticate(connection: HTTPConnection) -> Credential:
 async def find_caller(connection: HTTPConnection) -> Credential | None:
     """The credential of a request or WebSocket, None when it carries none; Unauthenticated when it is not valid."""
     app: FastAPI = connection.app
-    token = _read_bearer(connection) or _read_cookie(connection)
+    bearer = _read_bearer(connection)
+    token = bearer or _read_cookie(connection)
     if not token:
         return None
     known: tuple[str, Credential] | None = connection.scope.get(_KNOWN)
@@ -85,6 +87,8 @@ async def find_caller(connection: HTTPConnection) -> Credential | None:
         return known[1]
     credential = await find_credential(app.state.platform, token, address=client_address(connection))
     app.state.use_notes.note(credential)
+    if credential.is_renewal_due and not bearer:
+        token = await renew(connection, token)
     connection.scope[_KNOWN] = (token, credential)
     return credential
 
@@ -102,4 +106,4 @@ def _read_cookie(connection: HTTPConnection) -> str:
     token = read_session_cookie(connection)
     if token and is_unsafe(connection):
         check_origin(connection, is_strict=True)
-    return token
+    return newest_value(connection, token)
