@@ -12,7 +12,7 @@ fix:
     .venv/bin/ruff check --fix
     .venv/bin/ruff format
 
-# Tests: `just test fast`, `just test e2e`, `just test`.
+# Tests: `just test fast`, `just test servers`, `just test e2e`, `just test`.
 test lane="all":
     ./test {{lane}}
 

@@ -63,6 +63,14 @@ def wait_until(is_true: Callable[[], object], *, timeout: float = 10, interval: 
         time.sleep(interval)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the servers, so that a lane can go without."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "servers" in item.fixturenames:
+            item.add_marker("servers")
+
+
 @pytest.fixture(scope="session")
 def data_folder_base() -> Iterator[Path]:
     """A folder that the database servers' own account can pass through (pytest's tmp_path is closed to it)."""
