@@ -41,6 +41,13 @@ def cpu_percent(before: dict[str, Use], after: dict[str, Use], seconds: float) -
     }
 
 
+def cpu_in_words(before: dict[str, Use], after: dict[str, Use]) -> str:
+    """CPU seconds that each part took between two looks."""
+    return ", ".join(
+        f"{name} {use.cpu_seconds - before.get(name, Use(0, 0)).cpu_seconds:.1f} s" for name, use in after.items()
+    )
+
+
 def wait_seconds(seconds: float) -> float:
     """Wait, and return how long it really took."""
     began_at = time.monotonic()

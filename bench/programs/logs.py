@@ -27,7 +27,7 @@ LOST = Figure("lines_lost", "lines", 0)
 FIGURES = (LATENCY, LOST)
 
 _ROOT = Path(__file__).parent.parent.parent
-_PROGRAM = _ROOT / "bench" / "parts" / "printing_program.py"
+PROGRAM = _ROOT / "bench" / "parts" / "printing_program.py"
 _SUBSCRIBERS = 500
 _BULK_SUBSCRIBERS = 5
 _LINES_PER_SECOND = 50
@@ -179,19 +179,19 @@ def _tree(
     base_image: str, parts: Sequence[tuple[int, int]], *, per_second: float, delay: float, form: str
 ) -> dict[str, bytes]:
     """A tree whose build prints so many lines from a first number on, one step for each part."""
-    lines = [f"FROM {base_image}", f"COPY {_PROGRAM.name} /", f"ENV RUN={secrets.token_hex(8)}"]
+    lines = [f"FROM {base_image}", f"COPY {PROGRAM.name} /", f"ENV RUN={secrets.token_hex(8)}"]
     for first, count in parts:
-        arguments = [PYTHON, f"/{_PROGRAM.name}", str(first), str(count), str(per_second), str(delay), form]
+        arguments = [PYTHON, f"/{PROGRAM.name}", str(first), str(count), str(per_second), str(delay), form]
         lines.append(f"RUN {json.dumps(arguments)}")
     lines.append(f'CMD ["{PYTHON}", "-c", "import time; time.sleep(1000)"]')
-    return {"Dockerfile": "\n".join([*lines, ""]).encode(), _PROGRAM.name: _PROGRAM.read_bytes()}
+    return {"Dockerfile": "\n".join([*lines, ""]).encode(), PROGRAM.name: PROGRAM.read_bytes()}
 
 
 def load_base_image(docker: BareDocker) -> str:
     """A base image with Python, loaded; its name."""
     with tempfile.TemporaryDirectory(prefix="towline-bench-") as folder:
         archive = Path(folder, "python.tar")
-        write_python_tree(archive, ())
+        write_python_tree(archive, ("signal",))
         return docker.load_tree(archive, "python")
 
 

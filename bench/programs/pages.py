@@ -1,19 +1,22 @@
 """Measures size and speed of the dashboard's pages, how soon a long log opens, and what many readers cost."""
 
 import asyncio
-import os
+import json
 import secrets
 import time
 from collections.abc import Sequence
 
 from bench.parts.bare import bare_docker
+from bench.parts.browsing import Person, chromium
 from bench.parts.filling import FIRST_PROJECT, FIRST_SERVICE, Size, fill
-from bench.parts.processes import use_by_part
+from bench.parts.following import LINES_PER_SECOND, follow_bare, follow_service
+from bench.parts.processes import cpu_in_words, use_by_part
+from bench.parts.python_image import PYTHON
 from bench.parts.report import Figure, Result, Run, in_words, percentile, result, run_program
 from bench.parts.success import check_success
 from bench.parts.visiting import Visitor
-from bench.programs.logs import build_and_listen, even_tree, load_base_image
-from playwright.sync_api import Browser, sync_playwright
+from bench.programs.logs import PROGRAM, build_and_listen, even_tree, load_base_image
+from playwright.sync_api import Browser
 from tests.running import RunningTowline, running_towline, web_app
 
 from towline.client.connection import Call
@@ -25,9 +28,11 @@ FIRST_LOAD = Figure("first_load_kb", "kB", 150)
 NEXT_LOAD = Figure("next_load_kb", "kB", 30)
 LIST = Figure("list_p95_ms", "ms", 50)
 LOG_OPEN = Figure("log_open_s", "s", 1)
+LOST = Figure("log_follow_lines_lost", "lines", 0)
+LONGEST_TASK = Figure("log_follow_longest_task_ms", "ms", 100)
 LATENCY = Figure("event_latency_p99_ms", "ms", 250)
 MEMORY = Figure("readers_memory_mb", "MB", 50)
-FIGURES = (FIRST_LOAD, NEXT_LOAD, LIST, LOG_OPEN, LATENCY, MEMORY)
+FIGURES = (FIRST_LOAD, NEXT_LOAD, LIST, LOG_OPEN, LOST, LONGEST_TASK, LATENCY, MEMORY)
 
 _READERS = 500
 _PROJECT = f"/projects/{FIRST_PROJECT}"
@@ -44,9 +49,9 @@ _EMAIL = "bench@example.com"
 
 
 def measure(run: Run) -> Sequence[Result]:
-    """A full Towline for the pages; then many readers of one deployment's log while it builds."""
+    """A full Towline for the pages and logs; then many readers of one deployment's log while it builds."""
     size = Size(50, 1000, 20_000 if run.is_quick else 1_000_000, 1_000_000, is_even=1)
-    with running_towline() as towline:
+    with running_towline(TOWLINE_RUN_LOG_LINES_PER_SECOND=str(2 * LINES_PER_SECOND)) as towline:
         towline.create_service("template")
         check_success(towline, towline.deploy_files("template", web_app("template")))
         run.tell(
@@ -55,8 +60,13 @@ def measure(run: Run) -> Sequence[Result]:
         asyncio.run(fill(towline, size))
         _add_visitor(towline)
         visitor = _visitor_of(towline)
-        pages = (*_weigh(run, visitor), _time_lists(run, visitor), _open_log(run, towline))
-        return (*pages, *_read_by_many(run, towline))
+        pages = (*_weigh(run, visitor), _time_lists(run, visitor))
+        with bare_docker() as docker:
+            base_image = load_base_image(docker)
+            person = Person(towline.api_url, _EMAIL, _PASSWORD)
+            with chromium() as browser:
+                logs = (_open_log(run, browser, person), *_follow_log(run, browser, person, towline, base_image))
+            return (*pages, *logs, *_read_by_many(run, towline, base_image))
 
 
 def _weigh(run: Run, visitor: Visitor) -> Sequence[Result]:
@@ -88,52 +98,68 @@ def _time_lists(run: Run, visitor: Visitor) -> Result:
     )
 
 
-def _open_log(run: Run, towline: RunningTowline) -> Result:
+def _open_log(run: Run, browser: Browser, person: Person) -> Result:
     """From the call of the page to the last line shown, in a new browser context each time."""
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
-        rounds = list(run.rounds("opening the log", quick=3, full=10, by=60))
-        opened = [_open_once(browser, towline.api_url) for _ in rounds]
-        browser.close()
+    rounds = list(run.rounds("opening the log", quick=3, full=10, by=60))
+    opened = [_open_once(browser, person) for _ in rounds]
     logs, bare = [one[0] for one in opened], [one[1] for one in opened]
     return result(LOG_OPEN, logs, reference=f"the sign-in page in the same browser: {in_words(bare)}")
 
 
-def _open_once(browser: Browser, url: str) -> tuple[float, float]:
+def _open_once(browser: Browser, person: Person) -> tuple[float, float]:
     context = browser.new_context()
     page = context.new_page()
     began_at = time.monotonic()
-    page.goto(f"{url}/sign-in")
+    page.goto(f"{person.url}/sign-in")
     bare = time.monotonic() - began_at
-    page.get_by_label("E-mail address").fill(_EMAIL)
-    page.get_by_label("Password").fill(_PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(f"{url}/")
+    person.sign_in(page)
     began_at = time.monotonic()
-    page.goto(f"{url}{_SERVICE}/log", wait_until="commit")
-    page.locator(".log li").last.wait_for()
-    page.wait_for_function("() => { const log = document.querySelector('.log'); return log.scrollTop > 0; }")
+    page.goto(f"{person.url}{_SERVICE}/log", wait_until="commit")
+    page.wait_for_function("() => document.querySelector('.log li') && document.querySelector('.log').scrollTop > 0")
     seconds = time.monotonic() - began_at
     context.close()
     return seconds, bare
 
 
-def _read_by_many(run: Run, towline: RunningTowline) -> Sequence[Result]:
+def _follow_log(
+    run: Run, browser: Browser, person: Person, towline: RunningTowline, base_image: str
+) -> Sequence[Result]:
+    """A service prints evenly while its log is followed; then a bare page gets as much."""
+    count = 10_000 if run.is_quick else 100_000
+    run.tell(f"following {count} lines")
+    towline.create_service("bench", "follow", type="worker", stop_grace_seconds=0)
+    command = [PYTHON, f"/{PROGRAM.name}", "1", str(count), str(LINES_PER_SECOND), "signal", "timed"]
+    dockerfile = f"FROM {base_image}\nCOPY {PROGRAM.name} /\nCMD {json.dumps(command)}\n"
+    tree = {"Dockerfile": dockerfile.encode(), PROGRAM.name: PROGRAM.read_bytes()}
+    check_success(towline, towline.deploy_files("bench", tree, service="follow"))
+    before = use_by_part(towline.folder)
+    seen = follow_service(browser, person, towline, "/projects/bench/services/follow/log", count=count)
+    after = use_by_part(towline.folder)
+    bare = follow_bare(browser, count=count)
+    run.note(f"following: {seen.in_words()}; the bare page: {bare.in_words()}")
+    run.note(f"CPU time for {count} lines: {cpu_in_words(before, after)}")
+    return (
+        result(LOST, [seen.lost], reference=f"a bare page that adds as many: {bare.lost} lost"),
+        result(LONGEST_TASK, [seen.longest_ms], reference=f"that bare page: {bare.longest_ms:.0f} ms"),
+    )
+
+
+def _read_by_many(run: Run, towline: RunningTowline, base_image: str) -> Sequence[Result]:
     count = 300 if run.is_quick else 2000
-    with bare_docker() as docker:
-        base_image = load_base_image(docker)
-        towline.create_service("bench", "web", type="worker", stop_grace_seconds=0)
-        looks = [_memory_of_api(towline)]
-        run.tell(f"{count} lines for {_READERS} readers")
-        tree = even_tree(base_image, count, delay=5.0)
-        seen, _ = build_and_listen(
-            towline,
-            tree,
-            subscribers=_READERS,
-            expected=count,
-            on_open=lambda: looks.append(_memory_of_api(towline)),
-        )
+    towline.create_service("bench", "web", type="worker", stop_grace_seconds=0)
+    looks = [_memory_of_api(towline)]
+    run.tell(f"{count} lines for {_READERS} readers")
+    tree = even_tree(base_image, count, delay=5.0)
+    before = use_by_part(towline.folder)
+    seen, _ = build_and_listen(
+        towline,
+        tree,
+        subscribers=_READERS,
+        expected=count,
+        on_open=lambda: looks.append(_memory_of_api(towline)),
+    )
+    spent = cpu_in_words(before, use_by_part(towline.folder))
+    run.note(f"CPU time for {count} lines and {_READERS} readers: {spent}")
     looks.append(_memory_of_api(towline))
     latencies = [1000 * seconds for seconds in seen.latencies] or [float("inf")]
     reference = f"{looks[0]:.0f} MB before, {seen.trouble}"

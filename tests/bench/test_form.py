@@ -49,6 +49,8 @@ _PROMISED = {
             "next_load_kb",
             "list_p95_ms",
             "log_open_s",
+            "log_follow_lines_lost",
+            "log_follow_longest_task_ms",
             "event_latency_p99_ms",
             "readers_memory_mb",
         ),

@@ -24,6 +24,7 @@ from towline.models.history import Log, LogLine
 from towline.values import Level, LogEntry, Stream
 
 _FLUSH_SECONDS = 0.1
+_HEARD_SECONDS = 0.04
 _BURST_SECONDS = 0.01
 _CLOSE_SECONDS = 10.0
 _RETRY_SECONDS = 0.5
@@ -40,7 +41,9 @@ def log_channel(owner_id: str) -> str:
 
 
 class LogWriter:
-    """Writes one log, in batches at most every 100 ms; a full buffer slows the writer, never loses a line.
+    """Writes one log, in batches at most every 100 ms, or 40 while somebody follows it live.
+
+    A full buffer slows the writer, never loses a line.
 
     While the disk is full, a patient writer keeps its callers waiting; any other drops lines, and its `report` raises
     DiskFull.
@@ -61,6 +64,7 @@ class LogWriter:
         self._project_id = project_id
         self._log_id = 0
         self._is_patient = is_patient
+        self._is_heard = False
         self._disk_full: DiskFull | None = None
         self._reserve = DiskReserve(platform.settings.data_dir)
         self._lines: asyncio.Queue[LogEntry | None] = asyncio.Queue(_BUFFER)
@@ -127,10 +131,10 @@ class LogWriter:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(_BURST_SECONDS, next_at - now)):
                     await self._hurry.wait()
-            next_at = time.monotonic() + _FLUSH_SECONDS
-            entries = [first]
+            began_at, entries = time.monotonic(), [first]
             is_closing = self._take(entries)
             await self._store_at_last(entries)
+            next_at = began_at + (_HEARD_SECONDS if self._is_heard else _FLUSH_SECONDS)
             for _ in entries:
                 self._lines.task_done()
 
@@ -165,7 +169,7 @@ class LogWriter:
                 self._log_id = await get_log_id(work, self._owner_id, project_id=self._project_id)
             numbered = await append_lines(work, self._log_id, entries)
         message = orjson.dumps([line_payload(line) for line in numbered])
-        await self._platform.streams.publish(log_channel(self._owner_id), message)
+        self._is_heard = await self._platform.streams.publish(log_channel(self._owner_id), message) > 0
 
 
 async def get_log_id(work: Work, owner_id: str, *, project_id: str) -> int:

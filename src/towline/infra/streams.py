@@ -92,14 +92,13 @@ class Streams:
         self._pubsub: _PubSub | None = None
         self._listener: asyncio.Task[None] | None = None
 
-    async def publish(self, channel: str, message: bytes) -> bool:
-        """Send a message; False when Redis does not answer (the readers' own look at the database then serves)."""
+    async def publish(self, channel: str, message: bytes) -> int:
+        """Send a message; how many processes get it, 0 when Redis does not answer (readers look at the database)."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._redis.publish(channel, message)
+                return await self._redis.publish(channel, message)
         except (ValkeyError, OSError):
-            return False
-        return True
+            return 0
 
     async def publish_many(self, channel: str, messages: list[bytes]) -> bool:
         """Send several messages in one round trip."""

@@ -26,6 +26,7 @@ from towline.web.auth import find_caller
 from towline.web.operations import OperationRouter
 from towline.web.problems import invalid_request, problem_response
 from towline.web.refusals import note_not_let_in, note_room_refused
+from towline.web.sockets import find_door
 
 router = OperationRouter()
 LONGEST_MESSAGE: Final = 64 * 1024
@@ -75,7 +76,7 @@ def check_origin(socket: WebSocket) -> None:
 
 async def _serve(socket: WebSocket, caller: Caller) -> None:
     hub: LiveHub = socket.app.state.live
-    async with hub.listen(caller) as listener:
+    async with hub.listen(caller, door=find_door(socket)) as listener:
         doors = [
             asyncio.create_task(send_texts(socket, listener), name="socket sends"),
             asyncio.create_task(_receive(socket, listener), name="socket receives"),

@@ -15,6 +15,7 @@ from towline.actions.platform import Platform
 from towline.config import Settings
 from towline.infra.collection import spare_what_stays
 from towline.web.app import create_app
+from towline.web.sockets import SocketProtocol
 from towline.wiring import open_platform, start_logging
 
 _GRACE_SECONDS = 8
@@ -73,7 +74,7 @@ def server_config(app: object, *, port: int) -> uvicorn.Config:
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         access_log=False,
         log_config=None,
         proxy_headers=False,

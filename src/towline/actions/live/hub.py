@@ -14,7 +14,7 @@ from towline.actions.access import Caller
 from towline.actions.credentials import ENDINGS, list_still_valid
 from towline.actions.events import CHANNEL, event_payload, list_events
 from towline.actions.live.feeds import LogFeeds
-from towline.actions.live.listener import Listener
+from towline.actions.live.listener import Door, Listener
 from towline.actions.live.rooms import (
     Grant,
     admit,
@@ -61,10 +61,10 @@ class LiveHub:
         return len(self._listeners)
 
     @asynccontextmanager
-    async def listen(self, caller: Caller) -> AsyncGenerator[Listener]:
+    async def listen(self, caller: Caller, *, door: Door | None = None) -> AsyncGenerator[Listener]:
         """A listener without rooms; forgotten on leaving. Unavailable when the process or the user has too many."""
         with self._places.hold(caller.user_id):
-            listener = Listener(self._platform, caller, reads=self._reads)
+            listener = Listener(self._platform, caller, reads=self._reads, door=door)
             self._listeners.add(listener)
             self._start()
             try:

@@ -5,12 +5,12 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from towline.actions.access import Caller
 from towline.actions.live.rooms import Grant, read_events
 from towline.actions.live.sharing import SharedReads
-from towline.actions.live.wire import EventMessage, LogMessage, Origin, log_message, log_text
+from towline.actions.live.wire import EventMessage, LogMessage, Origin, SharedText, log_message, log_text
 from towline.actions.logs import read_lines
 from towline.actions.platform import Platform
 from towline.errors import TowlineError
@@ -48,19 +48,34 @@ class LogSpan:
     is_behind: bool = True
 
 
+class Door(Protocol):
+    """A connection that takes texts without waiting, as long as what it was given before has left."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes a text now."""
+        ...
+
+    def give(self, told: SharedText) -> None:
+        """Send a text; called only while it is open."""
+        ...
+
+
 class Listener:
     """One connection. Others put messages without waiting; `texts` gives them in order.
 
+    While nothing waits, an open door is given a message at once: no task is woken for each of hundreds of listeners.
     When too much waits, all of it is dropped and read again from the database at the listener's own pace: it is never
     a reason for others to wait, and it misses nothing.
     """
 
-    def __init__(self, platform: Platform, caller: Caller, *, reads: SharedReads) -> None:
+    def __init__(self, platform: Platform, caller: Caller, *, reads: SharedReads, door: Door | None = None) -> None:
         self.caller = caller
         self.grants: dict[str, Grant] = {}
         self.end_reason: TowlineError | None = None
         self._platform = platform
         self._reads = reads
+        self._door = door
         self._rooms: dict[str, Span] = {}
         self._logs: dict[str, LogSpan] = {}
         self._waiting: deque[EventMessage | LogMessage] = deque()
@@ -69,12 +84,16 @@ class Listener:
         self._last_sequence = 0
         self._replies: asyncio.Queue[str] = asyncio.Queue(_MOST_REPLIES)
         self._wake = asyncio.Event()
+        self._is_resting = False
 
     def put(self, message: EventMessage | LogMessage) -> None:
         """Let a message wait for the listener; never blocks."""
         if self._is_lost:
             return
-        self._characters += len(message.text if isinstance(message, EventMessage) else message.lines)
+        if self._door is not None and self._is_resting and not self._wake.is_set() and self._door.is_open:
+            self._give(self._door, message)
+            return
+        self._characters += message.size
         self._waiting.append(message)
         if len(self._waiting) > _MOST_WAITING or self._characters > _MOST_CHARACTERS:
             self._is_lost = True
@@ -119,8 +138,7 @@ class Listener:
     async def texts(self) -> AsyncGenerator[str]:
         """What to send, in order, until `end`."""
         while self.end_reason is None:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._rest()
             self._recover()
             if not self._is_live():
                 async for text in self._read_missed():
@@ -128,10 +146,25 @@ class Listener:
                     if self.end_reason is not None:
                         return
             while self._waiting and self._is_live():
-                if text := self._next_text():
-                    yield text
+                if told := self._tell(self._take()):
+                    yield told.text
             if self._waiting or not self._is_live():
                 self._wake.set()
+
+    def _give(self, door: Door, message: EventMessage | LogMessage) -> None:
+        """Tell a message at once, past `texts`, which rests: so nothing is behind, and nothing waits."""
+        told = self._tell(message)
+        if told is not None:
+            door.give(told)
+
+    async def _rest(self) -> None:
+        """Wait until there is something to do for `texts`."""
+        self._is_resting = True
+        try:
+            await self._wake.wait()
+        finally:
+            self._is_resting = False
+        self._wake.clear()
 
     async def _read_missed(self) -> AsyncGenerator[str]:
         while not self._replies.empty():
@@ -148,8 +181,8 @@ class Listener:
         while behind:
             events = await read_events(self._platform, after, limit=_EVENTS_AT_ONCE)
             for event in events:
-                if text := self._event_text(event):
-                    yield text
+                if told := self._tell_event(event):
+                    yield told.text
             if len(events) < _EVENTS_AT_ONCE:
                 break
             after = {room: max(span.told, events[-1].sequence) for room, span in behind.items()}
@@ -174,19 +207,22 @@ class Listener:
         lines = await read_lines(self._platform, deployment_id, after=span.told, limit=_LINES_AT_ONCE)
         return log_message(deployment_id, lines) if lines else None
 
-    def _next_text(self) -> str:
-        message = self._take()
+    def _tell(self, message: EventMessage | LogMessage) -> SharedText | None:
+        """What to say of a message; None when that was said before, is not wanted, or needs to be read."""
         if isinstance(message, EventMessage):
-            return self._event_text(message)
+            return self._tell_event(message)
         span = self._logs.get(message.deployment_id)
         if span is None or message.last <= span.told:
-            return ""
+            return None
         if message.first != span.told + 1:
             span.is_behind = True
-            return ""
+            self._wake.set()
+            return None
         messages = self._take_following(message)
         span.told = messages[-1].last
-        return log_text(messages, span.origin, sequence=self._last_sequence)
+        if len(messages) == 1:
+            return message.told(span.origin, sequence=self._last_sequence)
+        return SharedText(log_text(messages, span.origin, sequence=self._last_sequence))
 
     def _take_following(self, first: LogMessage) -> Sequence[LogMessage]:
         """The message and those that go on where it ends: a listener that is late gets fewer, longer texts."""
@@ -200,20 +236,20 @@ class Listener:
             size += len(following.lines)
         return messages
 
-    def _event_text(self, event: EventMessage) -> str:
-        """The event's text; empty when no room wants it or it was told before by another room."""
+    def _tell_event(self, event: EventMessage) -> SharedText | None:
+        """The event's text; None when no room wants it or it was told before by another room."""
         wanting = [span for room in event.rooms if (span := self._rooms.get(room)) and event.sequence > span.start]
         is_new = bool(wanting) and all(event.sequence > span.told for span in wanting)
         for span in wanting:
             span.told = max(span.told, event.sequence)
         if not is_new:
-            return ""
+            return None
         self._last_sequence = event.sequence
-        return event.text
+        return event.told
 
     def _take(self) -> EventMessage | LogMessage:
         message = self._waiting.popleft()
-        self._characters -= len(message.text if isinstance(message, EventMessage) else message.lines)
+        self._characters -= message.size
         return message
 
     def _is_live(self) -> bool:

@@ -1,7 +1,7 @@
 """Events and log lines as they go over the wire: made into text once, whoever listens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -31,28 +31,26 @@ FACTS: Final = {
 """What the contract's EventDetail has, by the names that rows keep; nothing else leaves by this door."""
 
 
+@dataclass(slots=True)
+class SharedText:
+    """A text for many listeners, and what their connections send of it: made by the first one, for all."""
+
+    text: str
+    packed: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class EventMessage:
     """One event, the rooms it belongs to, and its text."""
 
     sequence: int
     rooms: tuple[str, ...]
-    text: str
+    told: SharedText
 
-
-@dataclass(frozen=True, slots=True)
-class LogMessage:
-    """Lines `first` to `last` of a deployment's log, as JSON objects joined by commas."""
-
-    deployment_id: str
-    first: int
-    last: int
-    at: str
-    lines: str
-
-    def follows(self, other: "LogMessage") -> bool:
-        """Whether it goes on where the other ends."""
-        return self.deployment_id == other.deployment_id and self.first == other.last + 1
+    @property
+    def size(self) -> int:
+        """How many characters wait with it."""
+        return len(self.told.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,34 @@ class Origin:
     deployment_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogMessage:
+    """Lines `first` to `last` of a deployment's log, as JSON objects joined by commas."""
+
+    deployment_id: str
+    first: int
+    last: int
+    at: str
+    lines: str
+    _told: dict[int, SharedText] = field(default_factory=dict[int, SharedText], compare=False)
+
+    @property
+    def size(self) -> int:
+        """How many characters wait with it."""
+        return len(self.lines)
+
+    def told(self, origin: Origin, *, sequence: int) -> SharedText:
+        """Its text; one for all listeners that were told the same events before."""
+        told = self._told.get(sequence)
+        if told is None:
+            told = self._told[sequence] = SharedText(log_text([self], origin, sequence=sequence))
+        return told
+
+    def follows(self, other: "LogMessage") -> bool:
+        """Whether it goes on where the other ends."""
+        return self.deployment_id == other.deployment_id and self.first == other.last + 1
+
+
 def event_message(payload: Mapping[str, Any]) -> EventMessage:
     """An event from the payload that actions.events publishes, with what its row says besides left out."""
     facts: Mapping[str, Any] = payload["data"]
@@ -73,7 +99,7 @@ def event_message(payload: Mapping[str, Any]) -> EventMessage:
     return EventMessage(
         sequence=payload["sequence"],
         rooms=tuple(f"{kind}:{object_id}" for kind, object_id in rooms if object_id),
-        text=orjson.dumps(shown).decode(),
+        told=SharedText(orjson.dumps(shown).decode()),
     )
 
 
