@@ -37,8 +37,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 def find_door(socket: WebSocket) -> Door | None:
     """The connection behind a socket; None where another server serves it."""
-    extension = (socket.scope.get("extensions") or {}).get(_EXTENSION)
-    return None if extension is None else cast("Door", extension["door"])
+    extensions = cast("dict[str, dict[str, Door]]", socket.scope.get("extensions") or {})
+    return extensions.get(_EXTENSION, {}).get("door")
 
 
 def text_frame(text: str) -> bytes:
