@@ -1,6 +1,7 @@
 """Redirects of git servers, followed step by step, so that none leads to where Towline does not fetch from."""
 
 import asyncio
+import base64
 import os
 import ssl
 from collections.abc import Sequence
@@ -57,16 +58,17 @@ async def _find_target(remote: Remote, addresses: Sequence[str], *, credential: 
 
 
 async def _find_location(remote: Remote, addresses: Sequence[str], *, credential: Credential | None) -> str | None:
-    auth = None
+    headers = {"User-Agent": "git/2.0"}
     if credential is not None:
-        auth = aiohttp.BasicAuth(credential.username or _ANY_USER, credential.password, encoding="utf-8")
+        pair = f"{credential.username or _ANY_USER}:{credential.password}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     limit = aiohttp.ClientTimeout(total=_SECONDS)
     trusted = await asyncio.to_thread(_trusted)
     connector = aiohttp.TCPConnector(resolver=Pinned(addresses), force_close=True, ssl=trusted)
     try:
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=limit, headers={"User-Agent": "git/2.0"}) as session,
-            session.get(remote.url.rstrip("/") + _SUFFIX, allow_redirects=False, auth=auth) as response,
+            aiohttp.ClientSession(connector=connector, timeout=limit, headers=headers) as session,
+            session.get(remote.url.rstrip("/") + _SUFFIX, allow_redirects=False) as response,
         ):
             return response.headers.get("Location") if response.status in _REDIRECTS else None
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
