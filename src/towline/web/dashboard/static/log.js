@@ -88,7 +88,8 @@ function dropFirst() {
 }
 
 function say(text = "") {
-  told.textContent = text || (isBehind ? "There are later lines: follow, or scroll down." : "");
+  const said = text || (isBehind ? "There are later lines: follow, or scroll down." : "");
+  if (told.textContent !== said) told.textContent = said;
 }
 
 /** How high the lines before one stand. */
