@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.parts import BASE, containers_of, docker, run_inside, write_tree
+from tests.e2e.parts import BASE, containers_of, docker, inspect, run_inside, succeeded, write_tree
 from tests.e2e.traces import images_of, query, traces
 from tests.running import RunningTowline, wait_for
 
 from towline.contract.groups import GroupService
 from towline.contract.previews import Preview, PreviewCreate, PreviewUpdate
+from towline.contract.releases import Release, ReleaseQuery
 from towline.errors import NotFound
 from towline.values import DeploymentStatus
 
@@ -58,6 +59,13 @@ def _folder(towline: RunningTowline, path: Path, project: str, version: str) -> 
     return write_tree(path, {name: content.encode() for name, content in files.items()})
 
 
+def _upload(towline: RunningTowline, path: Path, project: str, version: str) -> str:
+    """The same in another version, sent to Towline; the upload's id."""
+    folder = _folder(towline, path / version, project, version)
+    files = {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    return towline.upload(project, files)
+
+
 @pytest.fixture
 def stack(towline: RunningTowline, project: str, tmp_path: Path) -> Iterator[str]:
     """The name of a project whose stack serves in production; what is in its store is `base`."""
@@ -89,12 +97,9 @@ def test_a_preview_has_its_own_data_is_updated_and_leaves_nothing(
     _follow(towline, made)
     assert _answer(towline, f"{stack}-try") == "web 1 api 1 new"
     assert _answer(towline, f"api-{stack}-try") == "api 1 new"
-    (store,) = [one for one in containers_of(stack, "store") if _environment(one) == "try"]
-    run_inside(store, "sh", "-c", "echo own >/data/note")
+    run_inside(_container(stack, "store", "try"), "sh", "-c", "echo own >/data/note")
 
-    files = {path.relative_to(tmp_path): path for path in _folder(towline, tmp_path, stack, "2").rglob("*")}
-    tree = {str(name): path.read_bytes() for name, path in files.items() if path.is_file()}
-    upload = towline.upload(stack, {name: content for name, content in tree.items() if not name.startswith("one/")})
+    upload = _upload(towline, tmp_path, stack, "2")
     services = [GroupService(service=name, upload=upload) for name in ("web", "api")]
     _follow(towline, towline.client.previews.update(stack, "try", PreviewUpdate(services=services)))
     assert _answer(towline, f"{stack}-try") == "web 2 api 2 own"
@@ -129,6 +134,48 @@ def test_a_shared_service_is_that_of_production_and_the_preview_goes_when_its_ti
         wait_for(lambda one=preview: not any(traces(towline, one).values()) or None, timeout=120)
     assert towline.client.previews.list(stack).items == []
     assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
+
+
+def test_a_preview_starts_with_a_copy_of_the_base_s_data_and_its_image_is_promoted(
+    towline: RunningTowline, stack: str, tmp_path: Path
+) -> None:
+    made = towline.client.previews.create(stack, PreviewCreate(name="cart", copies_data=["store"]))
+    _follow(towline, made)
+    wait_for(lambda: _answer(towline, f"{stack}-cart") == "web 1 api 1 base" or None, timeout=120)
+    run_inside(_container(stack, "store", "cart"), "sh", "-c", "echo own >/data/note")
+    assert _answer(towline, f"{stack}-cart") == "web 1 api 1 own"
+    assert _answer(towline, f"web-{stack}") == "web 1 api 1 base"
+
+    services = [GroupService(service="web", upload=_upload(towline, tmp_path, stack, "2"))]
+    _follow(towline, towline.client.previews.update(stack, "cart", PreviewUpdate(services=services)))
+    assert _answer(towline, f"{stack}-cart") == "web 2 api 1 own"
+    images, builds = images_of(stack), query(towline, "SELECT id FROM builds ORDER BY id")
+    (release,) = [one for one in _releases(towline, stack, "cart") if one.is_current]
+    promoted = towline.client.releases.promote(stack, "web", release=release.number, from_environment="cart")
+    succeeded(towline.client.wait_for_deployment(promoted.id, timeout=120))
+    assert _answer(towline, f"web-{stack}") == "web 2 api 1 base"
+    assert (
+        inspect(_container(stack, "web", "production"))["Image"] == inspect(_container(stack, "web", "cart"))["Image"]
+    )
+    assert (images_of(stack), query(towline, "SELECT id FROM builds ORDER BY id")) == (images, builds)
+
+    towline.client.previews.delete(stack, "cart")
+    wait_for(lambda: not any(traces(towline, made).values()) or None, timeout=120)
+    assert _answer(towline, f"web-{stack}") == "web 2 api 1 base"
+
+
+def _releases(towline: RunningTowline, project: str, environment: str) -> list[Release]:
+    return towline.client.releases.list(project, "web", ReleaseQuery(environment=environment)).items
+
+
+def _container(project: str, service: str, environment: str) -> str:
+    """The container of a service in an environment, once there is exactly one."""
+
+    def look() -> str | None:
+        found = [one for one in containers_of(project, service) if _environment(one) == environment]
+        return found[0] if len(found) == 1 else None
+
+    return wait_for(look, timeout=60)
 
 
 def _environment(container: str) -> str:
