@@ -1,8 +1,11 @@
-// Logs: a bounded part of any length of log. New lines are added as they come, each once, a batch in each frame; earlier
+// Logs: a bounded part of any length of log. New lines are added as they come, each once, a batch every few frames; earlier
 // and later ones are fetched where the reader scrolls. A deployment's come by the WebSocket, a service's by a followed answer.
 import { followLines, isConnected } from "./live.js";
 
 const MOST = 5_000;
+// Each batch costs the browser some work for every line that is there: while they come, fewer are kept.
+const MOST_FOLLOWED = 1_000;
+const PAUSE = 50;
 const MOST_WAITING = 10_000;
 const AT_ONCE = 400;
 const PAGE = 1_000;
@@ -19,6 +22,7 @@ let waiting = [];
 let next = Number(place.dataset.next);
 let isBehind = "behind" in place.dataset;
 let isAsked = false;
+let addedAt = -PAUSE;
 let isFetching = false;
 let isHeld = false;
 const shown = (item) => Number(item?.dataset.sequence ?? 0);
@@ -64,11 +68,12 @@ function take(lines) {
 function ask() {
   if (!waiting.length || isAsked || isHeld) return;
   isAsked = true;
-  requestAnimationFrame(show);
+  setTimeout(() => requestAnimationFrame(show), Math.max(0, addedAt + PAUSE - performance.now()));
 }
 
 function show() {
   isAsked = false;
+  addedAt = performance.now();
   if (isHeld) return;
   if (!wants.checked && list.childElementCount >= MOST) {
     waiting = [];
@@ -83,7 +88,8 @@ function show() {
 }
 
 function dropFirst() {
-  while (list.childElementCount > MOST) list.firstElementChild.remove();
+  const most = wants.checked ? MOST_FOLLOWED : MOST;
+  while (list.childElementCount > most) list.firstElementChild.remove();
   earlier.hidden = shown(list.firstElementChild) <= 1;
 }
 
