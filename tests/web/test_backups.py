@@ -60,3 +60,22 @@ async def test_what_was_never_deployed_or_has_no_command_is_not_backed_up(door: 
     assert (await ann.get("/projects/shop/backups"))["items"] == []
     for path in ("backups/bkp_1", "backups/bkp_1/content", "restores/rst_1"):
         assert (await ann.call("GET", f"/projects/shop/{path}")).status_code == 404
+
+
+async def test_a_key_that_may_not_deploy_runs_no_dump_and_changes_none(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"})
+    await ann.post("/projects/shop/services", {**DATABASE, "backup": {"command": ["dump"]}})
+    service, other = "/projects/shop/services/db", {"command": ["sh", "-c", "id"], "schedule": "* * * * *"}
+    manages = await door.add_key(ann.user_id, scopes=["manage_services", "view_projects"])
+    assert (await manages.call("POST", f"{service}/backups", json={})).status_code == 403
+    assert (await manages.call("PATCH", service, json={"backup": other})).status_code == 403
+    assert (await manages.call("PATCH", service, json={"backup": {"command": ["dump"]}})).status_code == 200
+    file = parse_project_file((await ann.get("/projects/shop/file"))["text"])
+    body: dict[str, Any] = {"file": file.model_dump(mode="json", by_alias=True, exclude_unset=True), "deploys": False}
+    body["file"]["services"]["db"]["backup"] = other
+    plan = await ann.post("/project-files/plan", {"file": body["file"]})
+    body["fingerprint"] = plan["fingerprint"]
+    assert (await manages.call("POST", "/project-files/apply", json=body)).status_code == 403
+    assert (await ann.get(service))["backup"]["command"] == ["dump"]
+    assert (await manages.call("PATCH", service, json={"backup": None})).status_code == 200

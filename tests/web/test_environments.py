@@ -36,6 +36,25 @@ async def test_deleting_an_environment_stops_what_runs_there_only(door: Door) ->
     await ann.post("/projects/shop/environments", {"name": "staging"})
 
 
+async def test_the_base_of_previews_stays_until_they_are_gone(door: Door) -> None:
+    ann = await door.add_person()
+    await ann.post("/projects", {"name": "shop"})
+    source = {"type": "custom", "config": {"image": "app:1"}}
+    for name in ("api", "web"):
+        await ann.post("/projects/shop/services", {"name": name, "source": source})
+    await ann.post("/projects/shop/environments", {"name": "staging"})
+    for name in ("one", "two"):
+        await ann.post("/projects/shop/previews", {"name": name, "base": "staging", "shared": ["api"]})
+    refused = await ann.call("DELETE", "/projects/shop/environments/staging")
+    assert refused.status_code == 409
+    assert "one, two" in refused.json()["detail"]
+    for name in ("one", "two"):
+        await ann.delete(f"/projects/shop/previews/{name}")
+    await ann.delete("/projects/shop/environments/staging")
+    gone = await ann.call("POST", "/projects/shop/previews", json={"name": "three", "base": "staging"})
+    assert gone.status_code == 404
+
+
 async def test_registry_credentials_are_used_and_never_shown(door: Door) -> None:
     ann, root = await door.add_person(), await door.add_person(is_administrator=True)
     project = await ann.post("/projects", {"name": "shop"})

@@ -172,7 +172,7 @@ TRIES: Final[dict[str, Try]] = {
     "templates.list": Try(EVERYONE, "GET", "/templates"),
     "templates.get": Try(EVERYONE, "GET", "/templates/redis"),
     "backups.list": Try(VIEWS, "GET", f"{_P}/backups"),
-    "backups.create": Try(MANAGES, "POST", f"{_S}/backups", {}),
+    "backups.create": Try(RESTORES, "POST", f"{_S}/backups", {}),
     "backups.get": Try(VIEWS, "GET", f"{_P}/backups/{{backup}}"),
     "backups.download": Try(MANAGES, "GET", f"{_P}/backups/{{backup}}/content"),
     "backups.delete": Try(MANAGES, "DELETE", f"{_P}/backups/{{backup}}"),

@@ -10,6 +10,7 @@ from towline.actions.events import emit
 from towline.actions.platform import Platform
 from towline.actions.routes import publish_environment
 from towline.actions.runs.requests import cancel_open_runs
+from towline.actions.sharing import check_no_base
 from towline.errors import Conflict, TowlineError
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -42,9 +43,14 @@ async def retire_workloads(platform: Platform, work: Work, condition: ColumnElem
 
 
 async def delete_environment(platform: Platform, work: Work, environment: Environment) -> None:
-    """Delete an environment with all that runs in it; Conflict for production, which every project has."""
+    """Delete an environment with all that runs in it.
+
+    Conflict for production, which every project has, and for one that previews stand beside: they use its services.
+    """
     if environment.kind == EnvironmentKind.PRODUCTION:
         raise Conflict("The production environment stays as long as its project.", hint="Delete the project instead.")
+    if environment.kind != EnvironmentKind.PREVIEW:
+        await check_no_base(work, environment)
     await retire_workloads(platform, work, Workload.environment_id == environment.id)
     await work.session.execute(delete(Variable).where(Variable.environment_id == environment.id))
     await work.session.execute(delete(VariableChange).where(VariableChange.environment_id == environment.id))

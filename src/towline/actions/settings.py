@@ -116,8 +116,11 @@ def volume_name(workload_id: str, name: str) -> str:
     return f"towline-{workload_id.replace('_', '-')}-{name}"
 
 
-def build_fingerprint(spec: BuildSpec, *, bundle_digest: str) -> str:
-    """SHA-256 over the tree's digest and every build setting that can change the image (secrets by their hash)."""
+def build_fingerprint(spec: BuildSpec, *, bundle_digest: str, is_fork: bool = False) -> str:
+    """SHA-256 over the tree's digest and every build setting that can change the image (secrets by their hash).
+
+    What a stranger's build made, with a cache that strangers share, never stands in for one of the project's own.
+    """
     secret_hashes = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in spec.secrets.items()}
     facts = [
         "1",
@@ -130,6 +133,7 @@ def build_fingerprint(spec: BuildSpec, *, bundle_digest: str) -> str:
         secret_hashes,
         spec.builder,
         spec.start_command,
+        *(["fork"] if is_fork else []),
     ]
     return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -1,9 +1,9 @@
 """What a preview has of its own, and what it uses of its base environment; other environments have everything."""
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from towline.errors import Conflict
 from towline.infra.database import Work
@@ -11,6 +11,8 @@ from towline.models.previews import Preview
 from towline.models.projects import Environment
 from towline.models.services import Service
 from towline.values import EnvironmentKind
+
+_MOST_NAMED: Final = 5
 
 
 async def find_preview_of(work: Work, environment: Environment) -> Preview | None:
@@ -48,6 +50,31 @@ async def find_home(work: Work, service: Service, environment: Environment) -> E
     if preview is None or service.id in preview.service_ids:
         return environment
     return await work.session.get_one(Environment, preview.base_environment_id)
+
+
+async def lock_previews(work: Work, project_id: str) -> None:
+    """One at a time: the cap counts, names are chosen, and the base must stay."""
+    await work.session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:project, 37))"), {"project": project_id}
+    )
+
+
+async def check_no_base(work: Work, environment: Environment) -> None:
+    """Return when no preview stands beside the environment; Conflict naming those that do."""
+    await lock_previews(work, environment.project_id)
+    query = (
+        select(Environment.name)
+        .join(Preview, Preview.environment_id == Environment.id)
+        .where(Preview.base_environment_id == environment.id, Preview.state != "removing")
+        .order_by(Environment.name)
+    )
+    names = (await work.session.scalars(query)).all()
+    if names:
+        shown = ", ".join(names[:_MOST_NAMED]) + (" and others" if len(names) > _MOST_NAMED else "")
+        raise Conflict(
+            f"{environment.name} is the base of the previews {shown}.",
+            hint="Remove them first: `towline previews delete NAME`.",
+        )
 
 
 async def list_guests(work: Work, base_environment_id: str) -> dict[str, tuple[str, ...]]:

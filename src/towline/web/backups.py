@@ -69,6 +69,7 @@ async def list_(call: Call, query: BackupQuery) -> BackupList:
 @router.operation("backups.create")
 async def create(call: Call, body: BackupCreate) -> Backup:
     """Queue a dump."""
+    await _also_deploy(call)
     subject = await _lock(call, body.environment)
     backup = await request_dump(call.platform, call.work, subject, requested_by=call.caller.user_id)
     call.note(backup.id)
@@ -180,7 +181,7 @@ async def copy_volume(call: Call, body: VolumeCopy) -> Restore:
 
 
 async def _also_deploy(call: Call) -> None:
-    """What stops, starts or deploys services needs that permission as well."""
+    """What stops, starts or deploys services, or runs a command in them, needs that permission as well."""
     await call.get_project(call.project.id, permission=Permission.DEPLOY)
 
 

@@ -1,5 +1,7 @@
 """HTTP: the project file planned, applied and written."""
 
+from typing import Final
+
 from sqlalchemy import select
 
 from towline.actions.access import Permission, Role, check
@@ -20,6 +22,8 @@ from towline.web.deps import Call
 from towline.web.operations import OperationRouter
 
 router = OperationRouter()
+_OF_INSTANCES: Final = frozenset({"replicas", "backup"})
+"""What reaches instances without a deployment: how many there are, and the command that dumps what they hold."""
 
 
 @router.operation("projectFiles.plan")
@@ -71,11 +75,12 @@ async def _find_project(call: Call, body: PlanRequest) -> Project | None:
 
 
 def _deploys(made: Plan, body: ApplyRequest) -> bool:
-    """Whether an apply starts or stops instances: more than to manage services."""
-    scales = any(
-        item.action == "update" and "replicas" in {field for field, *_ in item.fields} for item in made.differences
+    """Whether an apply starts or stops instances, or says what runs in them: more than to manage services."""
+    reaches_instances = any(
+        item.action == "update" and not _OF_INSTANCES.isdisjoint(field for field, *_ in item.fields)
+        for item in made.differences
     )
-    return scales or (body.deploys and bool(made.deploys))
+    return reaches_instances or (body.deploys and bool(made.deploys))
 
 
 async def _check_deploys(call: Call, project: Project) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from towline.actions.access import Permission
+from towline.actions.backups.settings import backup_settings
 from towline.actions.services import (
     create_service,
     delete_service,
@@ -57,6 +59,9 @@ async def update(call: Call, body: ServiceUpdate) -> Response:
         for name, value in body.model_dump(mode="json", exclude_unset=True).items()
         if value is not None or name != "name"
     }
+    if changes.get("backup") and backup_settings(changes) != backup_settings(call.service.run):
+        # Unlike all other commands, that of a dump runs in what is deployed already.
+        await call.get_project(call.project.id, permission=Permission.DEPLOY)
     await update_service(call.platform, call.work, call.project, call.service, changes)
     call.note(call.service.id, fields=sorted(changes))
     return await _show(call)

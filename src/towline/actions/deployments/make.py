@@ -130,7 +130,9 @@ async def _build(attempt: Attempt, job: Job, bundle: Bundle) -> Image:
     async with attempt.platform.database.transaction() as work:
         is_fork = await is_of_fork(work, job.environment)
     spec = _build_spec(attempt, job, is_fork=is_fork)
-    fingerprint = build_fingerprint(spec, bundle_digest=bundle.digest)
+    if not is_fork:
+        spec = replace(spec, registries=await list_credentials(attempt.platform, project_id=job.project.id))
+    fingerprint = build_fingerprint(spec, bundle_digest=bundle.digest, is_fork=is_fork)
     image = None if attempt.deployment.no_cache else await _find_built(attempt, job, fingerprint)
     if image is not None:
         await attempt.log.write("The same tree with the same settings was built before: the build is skipped.")
@@ -192,7 +194,6 @@ async def _run_build(attempt: Attempt, job: Job, bundle: Bundle, *, spec: BuildS
     async def tell(reason: str) -> None:
         await attempt.record(queue_reason=reason)
 
-    spec = replace(spec, registries=await list_credentials(platform, project_id=job.project.id))
     attempt.log.masker.add(credential.password for credential in spec.registries.values())
     slot = platform.build_slots.slot(tell, project_id=job.project.id)
     async with slot, platform.storage.open_bundle(bundle.digest) as tree:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from towline.actions.access import Caller
 from towline.actions.dependencies import get_graph
@@ -18,6 +18,7 @@ from towline.actions.previews.removing import request_removal
 from towline.actions.previews.rules import Member, Rules, Selection, choose_services, other_name, rules_of
 from towline.actions.protection.settings import check_doors
 from towline.actions.settings import run_settings
+from towline.actions.sharing import lock_previews
 from towline.errors import Conflict, InvalidInput
 from towline.infra.database import Work
 from towline.models.base import utc_now
@@ -65,7 +66,7 @@ async def create_preview(
 
     Conflict when the name is taken, or when the project has as many as it may have and none of them may go.
     """
-    await _lock_previews(work, project)
+    await lock_previews(work, project.id)
     rules = rules_of(project)
     base = await get_environment(work, project.id, wanted.base or rules.base)
     if base.kind == EnvironmentKind.PREVIEW:
@@ -178,13 +179,6 @@ def tell(platform: Platform, work: Work, preview: Preview, what: str, environmen
     """Tell those who watch the project what became of a preview."""
     facts = {"environment": environment.name.partition("~")[0], "environment_id": environment.id}
     emit(platform, work, f"preview.{what}", project_id=preview.project_id, data={**facts, "preview": preview.id})
-
-
-async def _lock_previews(work: Work, project: Project) -> None:
-    """One at a time: the cap counts, and names are chosen."""
-    await work.session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:project, 37))"), {"project": project.id}
-    )
 
 
 async def _select(work: Work, project: Project, wanted: NewPreview, rules: Rules) -> Selection:
