@@ -174,8 +174,8 @@ async def get_project(
     session: AsyncSession, caller: Caller, reference: str, *, permission: Permission = Permission.VIEW_PROJECTS
 ) -> Project:
     """A project by id or name where the caller has the permission; NotFound, Forbidden or Unauthenticated otherwise."""
-    query = select_projects(caller).where(or_(Project.id == reference, Project.name == reference))
-    row = (await session.execute(query)).first()
+    query = _project_query(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
+    row = (await session.execute(query, _wanted(caller, reference))).first() if caller.user_id else None
     project, role = (None, None) if row is None else row
     return _permitted(caller, permission, reference=reference, project=project, role=role)
 
@@ -185,8 +185,7 @@ async def read_project(
 ) -> Project:
     """What `get_project` gives, by a statement compiled once and outside any transaction: for what is asked often."""
     read = _project_read(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
-    wanted = {"user_id": caller.user_id, "only_project": caller.project_id, "reference": reference}
-    rows = await read.fetch(database, **wanted) if caller.user_id else ()
+    rows = await read.fetch(database, **_wanted(caller, reference)) if caller.user_id else ()
     found = dict(rows[0]) if rows else {}
     role = found.pop("role", None)
     project = Project(**found) if found else None
@@ -203,13 +202,23 @@ def _permitted(
     return project
 
 
+def _wanted(caller: Caller, reference: str) -> dict[str, str | None]:
+    return {"user_id": caller.user_id, "only_project": caller.project_id, "reference": reference}
+
+
 @cache
 def _project_read(*, is_administrator: bool, is_one_project: bool) -> Read:
+    query = _project_query(is_administrator=is_administrator, is_one_project=is_one_project)
+    return Read(query.with_only_columns(*Project.__table__.columns, ProjectCollaborator.role))
+
+
+@cache
+def _project_query(*, is_administrator: bool, is_one_project: bool) -> Select[Project, str | None]:
+    """Built once: building a statement takes longer than PostgreSQL needs for it."""
     user_id, reference = bindparam("user_id", type_=types.Text()), bindparam("reference", type_=types.Text())
     only_project = bindparam("only_project", type_=types.Text()) if is_one_project else None
     visible = visible_to(user_id, is_administrator=is_administrator, project_id=only_project)
-    query = select_with_role(user_id).where(visible, or_(Project.id == reference, Project.name == reference))
-    return Read(query.with_only_columns(*Project.__table__.columns, ProjectCollaborator.role))
+    return select_with_role(user_id).where(visible, or_(Project.id == reference, Project.name == reference))
 
 
 def check_scopes(scopes: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, Select, Text, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.backups.settings import check_backup_settings
@@ -56,7 +56,8 @@ _SHOWN_COLUMNS: Final = ("id", "project_id", "created_at", "updated_at")
 
 async def get_service(session: AsyncSession, project_id: str, reference: str) -> Service:
     """A project's service by id or name; NotFound otherwise."""
-    service = (await session.scalars(select(Service).where(_is_service(project_id, reference)))).one_or_none()
+    wanted = {"project_id": project_id, "reference": reference}
+    service = (await session.scalars(_service_query(), wanted)).one_or_none()
     if service is None:
         raise NotFound(f"The project has no service {reference!r}.")
     return service
@@ -134,13 +135,14 @@ async def get_service_view(platform: Platform, session: AsyncSession, service: S
 
 @cache
 def _service_read() -> Read:
+    return Read(_service_query().with_only_columns(*Service.__table__.columns))
+
+
+@cache
+def _service_query() -> Select[Service]:
     project_id, reference = bindparam("project_id", type_=Text()), bindparam("reference", type_=Text())
-    return Read(select(Service.__table__).where(_is_service(project_id, reference)))
-
-
-def _is_service(project_id: Any, reference: Any) -> ColumnElement[bool]:
     is_named = or_(Service.id == reference, Service.name == reference)
-    return and_(Service.project_id == project_id, Service.deleted_at.is_(None), is_named)
+    return select(Service).where(Service.project_id == project_id, Service.deleted_at.is_(None), is_named)
 
 
 @cache

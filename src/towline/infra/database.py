@@ -64,6 +64,8 @@ class Database:
         self.read_slots = asyncio.Semaphore(pool_size)
         """Bounds the reads at once to the kept connections: one beyond them is opened and closed for each read."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+        single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = async_sessionmaker(single, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Work]:
@@ -72,6 +74,20 @@ class Database:
             async with self._sessions() as session, session.begin():
                 work = Work(session)
                 yield work
+        await work.send_all()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Work]:
+        """Statements that each stand for themselves, as in READ COMMITTED, without waiting for BEGIN and COMMIT.
+
+        For reads: RuntimeError when the session has changes in the end, since they would not be written.
+        """
+        with _lost_connections_named():
+            async with self._reads() as session:
+                work = Work(session)
+                yield work
+                if session.new or session.dirty or session.deleted:
+                    raise RuntimeError("A read changes something.")
         await work.send_all()
 
     @asynccontextmanager

@@ -73,7 +73,8 @@ async def _answer_caller(mounted: Mounted, call: Call) -> Response:
 async def _work(mounted: Mounted, call: Call) -> Response:
     body = await read_body(call.request, mounted.operation)
     claim = find_claim(call, body)
-    async with call.platform.database.transaction() as work:
+    database = call.platform.database
+    async with database.transaction() if mounted.operation.is_write else database.reading() as work:
         call.open_work = work
         await _bound_waits(work, mounted.operation)
         changes = collect_changes(work.session) if mounted.operation.is_write else None
