@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -19,6 +18,7 @@ from typing import TypeVar
 
 import httpx2
 from tests.leaks import Secrets
+from tests.ports import free_port
 
 from towline.client import TowlineClient
 from towline.client.transport import LocalhostTransport
@@ -137,13 +137,6 @@ def web_app(text: str, *, port: int = 8080, extra: str = "") -> dict[str, bytes]
         f'CMD ["/bin/busybox", "httpd", "-f", "-p", "{port}", "-h", "/www"]\n'
     )
     return {"Dockerfile": dockerfile.encode(), "busybox!": BUSYBOX.read_bytes(), "www/index.html": text.encode()}
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(find: Callable[[], T | None], *, timeout: float = 30, interval: float = 0.05) -> T:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.running import free_port
+from tests.ports import free_port
 
 PROGRAM = Path(__file__).parent / "load.py"
 

@@ -21,7 +21,8 @@ from bench.parts.checking import ACCESS_CHECK, measure_access_check
 from bench.parts.filling import FIRST_PROJECT, FIRST_SERVICE, Size, fill
 from bench.parts.report import Figure, Result, Run, in_words, result, run_program
 from bench.parts.success import check_success
-from tests.running import RunningTowline, free_port, running_towline, web_app
+from tests.ports import free_port
+from tests.running import RunningTowline, running_towline, web_app
 
 from towline.supervise.installation import get_installation
 from towline.supervise.layout import Layout

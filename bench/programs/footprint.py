@@ -9,7 +9,8 @@ from bench.parts.answers import wait_for_answer
 from bench.parts.processes import cpu_percent, use_by_part, wait_seconds
 from bench.parts.report import Figure, Result, Run, in_words, result, run_program
 from bench.parts.success import check_success
-from tests.running import RunningTowline, free_port, running_towline, web_app
+from tests.ports import free_port
+from tests.running import RunningTowline, running_towline, web_app
 
 PSS = Figure("idle_pss_mb", "MB", 200)
 CPU = Figure("idle_cpu_percent", "% of a core", 2)

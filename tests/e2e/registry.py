@@ -8,7 +8,8 @@ from pathlib import Path
 from socket import create_connection
 
 from tests.e2e.parts import docker
-from tests.running import free_port, wait_for
+from tests.ports import free_port
+from tests.running import wait_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import create_connection
 
-from tests.running import free_port, wait_for
+from tests.ports import free_port
+from tests.running import wait_for
 
 _PASSWORD = "p@ss/w:rd?"
 _QUOTED = "p%40ss%2Fw%3Ard%3F"

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.e2e.parts import docker
-from tests.running import free_port, remove_what_docker_keeps, wait_for
+from tests.ports import free_port
+from tests.running import remove_what_docker_keeps, wait_for
 
 from towline.client.transport import LocalhostTransport
 

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 from tests.e2e.conftest import QUICK
 from tests.e2e.parts import app, containers_of, inspect, succeeded
-from tests.running import RunningTowline, free_port, running_towline, wait_for
+from tests.ports import free_port
+from tests.running import RunningTowline, running_towline, wait_for
 
 from towline.supervise.traefik import find_traefik_binary
 

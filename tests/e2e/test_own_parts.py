@@ -11,8 +11,9 @@ from tests.e2e.conftest import QUICK
 from tests.e2e.parts import app, docker, failed, host_of, log_of, succeeded
 from tests.e2e.registry import Registry, running_registry
 from tests.e2e.servers import running_postgres, running_redis
+from tests.ports import free_port
 from tests.routing.authority import running_authority
-from tests.running import Place, RunningTowline, free_port, running_towline, wait_for
+from tests.running import Place, RunningTowline, running_towline, wait_for
 
 from towline.contract.registries import RegistryCreate
 

@@ -118,7 +118,12 @@ async def test_only_an_instance_kept_running_is_started_again_by_the_engine(dock
         now = await docker_bench.orchestrator.find_instance(kept)
         return now is not None and now.restarts >= 1
 
+    async def has_ended() -> bool:
+        now = await docker_bench.orchestrator.find_instance(left)
+        return now is not None and now.state is InstanceState.EXITED
+
     await wait_until(has_come_back)
+    await wait_until(has_ended)
     ended = await docker_bench.orchestrator.find_instance(left)
     assert ended is not None
     assert (ended.state, ended.restarts) == (InstanceState.EXITED, 0)

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_connection, socket
+from socket import create_connection
 
 import pytest
 from tests.orchestrators.parts import Bench, docker, drop, import_image, one_file_tar
+from tests.ports import free_port
 
 from towline.errors import ImageNotFound, SourceUnavailable
 from towline.values import Credential, Image
@@ -24,13 +25,6 @@ class Registry:
     """A running registry on a loopback address."""
 
     address: str
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,12 @@ from pathlib import Path
 import aiohttp
 import orjson
 from aiohttp import web
+from tests.ports import free_port
 
 from towline.routing.traefik.options import PlatformRoutes, TraefikOptions
 from towline.supervise.traefik import find_traefik_binary, traefik_command, traefik_environment, traefik_static_config
 
 PASSWORD = "a-random-password-of-tests"
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def wait_until(condition: Callable[[], Awaitable[object]], *, seconds: float = 10) -> None:

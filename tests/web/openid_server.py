@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from tests.conftest import wait_until
+from tests.ports import free_port
 
 _FOLDER: Final = Path(__file__).parent / "openid"
 _FORM: Final = re.compile(r'<form[^>]*action="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
@@ -96,7 +97,7 @@ class Browser:
 @contextmanager
 def run_openid_server(redirect_uri: str, *, port: int = 0) -> Generator[OpenIdServer]:
     """A provider that knows Towline by its redirect address, and ACCOUNTS."""
-    chosen = port or _free_port()
+    chosen = port or free_port()
     clients = [{**CLIENT, "redirect_uris": [redirect_uri]}]
     settings = json.dumps({"port": chosen, "clients": clients, "accounts": ACCOUNTS})
     folder = _installed()
@@ -130,12 +131,6 @@ def _installed() -> Path:
         except OSError:
             assert folder.exists()
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:
