@@ -1,7 +1,6 @@
 """The application on a real server, as it is served, with the event relay beside it."""
 
 import asyncio
-import contextlib
 import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -138,6 +137,6 @@ async def serving(platform: Platform) -> AsyncGenerator[Served]:
     finally:
         server.should_exit = True
         tasks[1].cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+        await asyncio.wait(tasks)  # gathering them would not wait for the server once the other is cancelled
+        tasks[0].result()
         listening.close()
