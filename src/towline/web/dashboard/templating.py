@@ -1,11 +1,12 @@
 """Templates of the dashboard, read at the first page, and the few words they say of times and sizes."""
 
+import html
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from towline.infra.lazily import load
 from towline.models.base import utc_now
@@ -88,6 +89,20 @@ def command(arguments: Sequence[str]) -> str:
     return shlex.join(arguments)
 
 
+def log_items(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Lines of a log as list items, escaped; a thousand of them cost a template five times as much."""
+    return "\n".join(map(_log_item, lines))
+
+
+def _log_item(line: Mapping[str, Any]) -> str:
+    at, level, message = (html.escape(line[name]) for name in ("at", "level", "message"))
+    kind = f"{level} system" if line["stream"] == "system" else level
+    return (
+        f'<li data-sequence="{line["sequence"]}" class="{kind}"><time datetime="{at}">{at[11:19]}</time>'
+        f'<span dir="auto">{message}</span></li>'
+    )
+
+
 def _in_words(seconds: float) -> str:
     for length, unit in _UNITS:
         if seconds >= length:
@@ -122,5 +137,5 @@ def _environment() -> "Environment":
         command=command,
     )
     globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones
-    globals_["between"] = between
+    globals_.update(between=between, log_items=log_items)
     return environment
