@@ -89,6 +89,7 @@ def follow_service(browser: Browser, person: Person, towline: RunningTowline, pa
     installation_id = get_installation(Layout(towline.folder)).installation_id
     engine, labels = Engine(), {"towline__instance-of": installation_id, "towline__service": "follow"}
     (container,) = engine.list_containers(**labels)
+    page.evaluate("watched.longest = 0")
     engine.ask("POST", f"/containers/{container['Id']}/kill?signal=USR1")
     return _watch(page, count)
 

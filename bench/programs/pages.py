@@ -51,7 +51,9 @@ _EMAIL = "bench@example.com"
 def measure(run: Run) -> Sequence[Result]:
     """A full Towline for the pages and logs; then many readers of one deployment's log while it builds."""
     size = Size(50, 1000, 20_000 if run.is_quick else 1_000_000, 1_000_000, is_even=1)
-    with running_towline(TOWLINE_RUN_LOG_LINES_PER_SECOND=str(2 * LINES_PER_SECOND)) as towline:
+    settings = {"TOWLINE_RUN_LOG_LINES_PER_SECOND": str(2 * LINES_PER_SECOND)}
+    with bare_docker() as docker, running_towline(**settings) as towline:
+        base_image = load_base_image(docker)
         towline.create_service("template")
         check_success(towline, towline.deploy_files("template", web_app("template")))
         run.tell(
@@ -61,12 +63,10 @@ def measure(run: Run) -> Sequence[Result]:
         _add_visitor(towline)
         visitor = _visitor_of(towline)
         pages = (*_weigh(run, visitor), _time_lists(run, visitor))
-        with bare_docker() as docker:
-            base_image = load_base_image(docker)
-            person = Person(towline.api_url, _EMAIL, _PASSWORD)
-            with chromium() as browser:
-                logs = (_open_log(run, browser, person), *_follow_log(run, browser, person, towline, base_image))
-            return (*pages, *logs, *_read_by_many(run, towline, base_image))
+        person = Person(towline.api_url, _EMAIL, _PASSWORD)
+        with chromium() as browser:
+            logs = (_open_log(run, browser, person), *_follow_log(run, browser, person, towline, base_image))
+        return (*pages, *logs, *_read_by_many(run, towline, base_image))
 
 
 def _weigh(run: Run, visitor: Visitor) -> Sequence[Result]:
@@ -125,7 +125,7 @@ def _follow_log(
     run: Run, browser: Browser, person: Person, towline: RunningTowline, base_image: str
 ) -> Sequence[Result]:
     """A service prints evenly while its log is followed; then a bare page gets as much."""
-    count = 10_000 if run.is_quick else 100_000
+    count = 4_000 if run.is_quick else 100_000
     run.tell(f"following {count} lines")
     towline.create_service("bench", "follow", type="worker", stop_grace_seconds=0)
     command = [PYTHON, f"/{PROGRAM.name}", "1", str(count), str(LINES_PER_SECOND), "signal", "timed"]
@@ -145,7 +145,7 @@ def _follow_log(
 
 
 def _read_by_many(run: Run, towline: RunningTowline, base_image: str) -> Sequence[Result]:
-    count = 300 if run.is_quick else 2000
+    count = 200 if run.is_quick else 2000
     towline.create_service("bench", "web", type="worker", stop_grace_seconds=0)
     looks = [_memory_of_api(towline)]
     run.tell(f"{count} lines for {_READERS} readers")
