@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from tests.actions.groups.stack import Stack
 from tests.e2e.requests_platform import running_platform
 from tests.sources.certificates import own_address, write_certificate
-from tests.stand_ins import make_world
+from tests.stand_ins import make_world, stand_in_platform
 from tests.web.browser import Browser
 from tests.web.dashboard.test_hostile import Alive
 from tests.web.door import open_door
@@ -35,7 +36,7 @@ from towline.routing.memory import MemoryRouter
 from towline.values import DeploymentResult, RunSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-_AT_ONCE = 3
+_AT_ONCE = 2
 _MOST_CHARACTERS = 150_000
 
 
@@ -83,17 +84,26 @@ class Scene:
 
 
 @pytest.fixture
+async def platform(tmp_path: Path, postgres_url: str, redis_url: str) -> AsyncIterator[Platform]:
+    """A platform that waits longer for health than others, since git keeps the machine busy meanwhile."""
+    parts = {"postgres_url": postgres_url, "redis_url": redis_url}
+    async with stand_in_platform(tmp_path / "data", **parts, health_timeout=timedelta(seconds=60)) as platform:
+        orchestrator = NotingOrchestrator()
+        async with orchestrator.session():
+            yield replace(platform, orchestrator=orchestrator, builder=ObedientBuilder(orchestrator))
+
+
+@pytest.fixture
 async def scene(
     platform: Platform, tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Scene]:
     """The scene, before anything was told."""
     certificate = write_certificate(tmp_path / "certificate.pem")
     monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
-    orchestrator = NotingOrchestrator()
-    platform = replace(platform, orchestrator=orchestrator, builder=ObedientBuilder(orchestrator))
+    assert isinstance(platform.orchestrator, NotingOrchestrator)
     with running_platform(tmp_path, certificate) as git_platform:
         source = {"url": git_platform.repository_url, "branch": "main"}
-        async with orchestrator.session(), open_door(platform) as door:
+        async with open_door(platform) as door:
             world = await make_world(platform, source_type="git", source_config=source)
             person = await door.add_key(world.user.id)
             rules = {"pull_requests": True, "branches": ["*"], "cap": 200}
@@ -110,7 +120,7 @@ async def scene(
             owner = Browser(door.app)
             owner.http.cookies.set("towline_session", opened.value)
             stack = Stack(world, {"web": world.service})
-            yield Scene(stack, Stranger(door, git_platform, hook), owner, orchestrator)
+            yield Scene(stack, Stranger(door, git_platform, hook), owner, platform.orchestrator)
 
 
 async def test_hostile_names_reach_a_preview_and_nothing_obeys_them(scene: Scene, heard: Heard, tmp_path: Path) -> None:
