@@ -23,7 +23,8 @@ class FetchRequest:
     `closed_networks`, where the platform's own instances are). Limits are in bytes and files of the unpacked tree.
     `service_id` is the service it is for; `quarantine` a folder of git objects that are not in its repository yet.
     `request_ref` is where the server keeps the head of the pull request that a commit is of, for servers that do not
-    give out a commit by its id.
+    give out a commit by its id. `is_foreign` says that a stranger wrote the commit: the credential is for its own
+    repository alone, and not for others that it names.
     """
 
     config: Mapping[str, object]
@@ -37,6 +38,7 @@ class FetchRequest:
     service_id: str = ""
     quarantine: Path | None = None
     request_ref: str = ""
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

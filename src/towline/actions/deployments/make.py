@@ -101,10 +101,12 @@ async def _fetch(attempt: Attempt, job: Job) -> Bundle:
     credential = await find_fetch_credential(attempt, job)
     async with attempt.platform.database.transaction() as work:
         request_ref = await find_request_ref(attempt.platform, work, job, deployment)
-    return await source.fetch_source(_fetch_request(attempt, credential, request_ref), attempt.log.report)
+        is_foreign = await is_of_fork(work, job.environment)
+    request = replace(_fetch_request(attempt, credential), request_ref=request_ref, is_foreign=is_foreign)
+    return await source.fetch_source(request, attempt.log.report)
 
 
-def _fetch_request(attempt: Attempt, credential: Credential | None, request_ref: str) -> FetchRequest:
+def _fetch_request(attempt: Attempt, credential: Credential | None) -> FetchRequest:
     platform, deployment = attempt.platform, attempt.deployment
     return FetchRequest(
         config=deployment.source_config,
@@ -116,7 +118,6 @@ def _fetch_request(attempt: Attempt, credential: Credential | None, request_ref:
         max_bytes=platform.settings.fetch_max_bytes,
         max_files=platform.settings.fetch_max_files,
         service_id=deployment.service_id,
-        request_ref=request_ref,
     )
 
 

@@ -24,7 +24,9 @@ _ANY_USER: Final = "x-access-token"
 _HINT: Final = "Check the host name, and this machine's network."
 
 
-async def follow_redirects(remote: Remote, request: FetchRequest) -> tuple[Remote, Sequence[str]]:
+async def follow_redirects(
+    remote: Remote, request: FetchRequest, *, credential: Credential | None
+) -> tuple[Remote, Sequence[str]]:
     """Where an https repository is now, and the addresses that were checked; InvalidInput when that is this machine.
 
     The remote itself when it is no https one, or when the server cannot be asked: git then says what is wrong.
@@ -40,8 +42,8 @@ async def follow_redirects(remote: Remote, request: FetchRequest) -> tuple[Remot
             raise SourceUnavailable(f"{remote.url} cannot be reached: its host is not known here.", hint=_HINT)
         if remote.protocol != "https" or not addresses:
             return remote, addresses
-        credential = request.credential if remote.origin == origin else None
-        target = await _find_target(remote, addresses, credential=credential)
+        shown = credential if remote.origin == origin else None
+        target = await _find_target(remote, addresses, credential=shown)
         if target is None:
             return remote, addresses
         remote = parse_remote(target)

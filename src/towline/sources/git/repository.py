@@ -43,7 +43,7 @@ class Checkout:
 
     async def run(self, ref: str) -> Commit:
         """Fetch a ref and write its files, submodules included when they are wanted."""
-        remote, pinned = await self.workspace.settle(self.remote)
+        remote, pinned = await self.workspace.settle(self.remote, is_closed=self._is_named_by_stranger)
         if remote != self.remote:
             await self.workspace.report(f"Redirected to {remote.url}")
             return await replace(self, remote=remote).check_out(ref, pinned)
@@ -140,6 +140,9 @@ class Checkout:
                 await self.workspace.report(f"The submodule {path!r} has no address in .gitmodules; it stays empty")
                 continue
             remote = resolve_submodule(self.remote, addresses[path], name=path)
+            if self.workspace.request.is_foreign and remote.protocol == "ssh":
+                await self.workspace.report(f"The submodule {path!r} of a fork is not fetched over ssh; it stays empty")
+                continue
             await self.workspace.report(f"Fetching the submodule {path} from {remote.url}")
             inner = Checkout(
                 self.workspace, remote, self.workspace.next_git_dir(), self.tree / path, depth=self.depth + 1
@@ -161,7 +164,13 @@ class Checkout:
         return {path: values[f"{name}.url"] for name, path in paths.items() if f"{name}.url" in values}
 
     async def _git(self, *arguments: str, each: Report | None = None) -> Finished:
-        return await self.workspace.run(f"--git-dir={self.git_dir}", *arguments, each=each)
+        closed = ("-c", "credential.helper=") if self._is_named_by_stranger else ()
+        return await self.workspace.run(*closed, f"--git-dir={self.git_dir}", *arguments, each=each)
+
+    @property
+    def _is_named_by_stranger(self) -> bool:
+        """Whether a fork chose this repository, so that the project's credential is not for it."""
+        return self.depth > 0 and self.workspace.request.is_foreign
 
     def _network_options(self, addresses: Sequence[str]) -> Sequence[str]:
         """Hold git to the addresses that were checked, so that the name cannot lead elsewhere a moment later."""
@@ -187,9 +196,8 @@ class Checkout:
     def _check(self, finished: Finished, ref: str) -> None:
         if finished.exit_code == 0:
             return
-        raise fetch_failure(
-            self.remote, output=finished.tail, ref=ref, has_credential=self.workspace.has_credential_for(self.remote)
-        )
+        has_credential = not self._is_named_by_stranger and self.workspace.has_credential_for(self.remote)
+        raise fetch_failure(self.remote, output=finished.tail, ref=ref, has_credential=has_credential)
 
 
 def _is_missing(fetched: Finished) -> bool:

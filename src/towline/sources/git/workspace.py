@@ -25,10 +25,16 @@ _GRACE_SECONDS = 60  # The whole fetch has a time limit of its own, which must e
 
 
 class Workspace:
-    """Runs git for one request. `tree` receives the files; the objects stay in `objects`, apart from them."""
+    """Runs git for one request. `tree` receives the files; the objects stay in `objects`, apart from them.
 
-    def __init__(self, folder: Path, *, request: FetchRequest, environment: dict[str, str], report: Report) -> None:
+    The credential is for the repository's own `origin`, whatever others its commits name.
+    """
+
+    def __init__(
+        self, folder: Path, *, request: FetchRequest, origin: str, environment: dict[str, str], report: Report
+    ) -> None:
         self.request = request
+        self._origin = origin
         self.tree = folder / "tree"
         self.has_proxy = has_proxy(environment)
         self.uses_lfs = (
@@ -48,23 +54,27 @@ class Workspace:
             raise TooLarge(f"The repository has more than {_MOST_REPOSITORIES} submodules.")
         return self._objects / str(self._repositories)
 
-    async def settle(self, remote: Remote) -> tuple[Remote, Sequence[str]]:
+    async def settle(self, remote: Remote, *, is_closed: bool = False) -> tuple[Remote, Sequence[str]]:
         """Where a repository is once redirects are followed, and the addresses git is held to.
 
-        Behind a proxy addresses are the proxy's to check, and git follows redirects itself.
+        The credential is not shown to one that is closed to it, nor to another server. Behind a proxy addresses are the
+        proxy's to check, and git follows redirects itself.
         """
         request = self.request
         if self.has_proxy:
             networks = request.closed_networks
             return remote, await check_allowed(remote, allows_local=request.allows_local, closed_networks=networks)
-        return await follow_redirects(remote, request)
+        is_known = remote.origin == self._origin and not is_closed
+        return await follow_redirects(remote, request, credential=request.credential if is_known else None)
 
     def has_credential_for(self, remote: Remote) -> bool:
         """Whether the credential is shown to this remote."""
         credential = self.request.credential
         if credential is None:
             return False
-        return bool(credential.ssh_key if remote.protocol == "ssh" else credential.password)
+        if remote.protocol == "ssh":
+            return bool(credential.ssh_key)
+        return bool(credential.password) and remote.origin == self._origin
 
     async def make_folder(self, folder: Path) -> None:
         """Make a folder unless a checkout around it has."""
@@ -152,4 +162,4 @@ async def open_workspace(
             origin=remote.origin,
             allows_local=request.allows_local,
         )
-        yield Workspace(folder, request=request, environment=environment, report=report)
+        yield Workspace(folder, request=request, origin=remote.origin, environment=environment, report=report)
