@@ -3,10 +3,13 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from towline import __version__
 from towline.cli import (
@@ -108,8 +111,8 @@ _NOUNS: Final = (
 )
 
 
-def make_app() -> typer.Typer:
-    """The whole command line."""
+def make_app(wanted: str = "") -> typer.Typer:
+    """The whole command line; or, since that takes long to build, only the command or noun that is wanted."""
     app = typer.Typer(
         name="towline",
         rich_markup_mode=None,
@@ -118,16 +121,18 @@ def make_app() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for name, command in _COMMANDS.items():
-        app.command(name)(command)
+        if wanted in {"", name}:
+            app.command(name)(command)
     for noun in _NOUNS:
-        app.add_typer(noun)
+        if wanted in {"", noun.info.name}:
+            app.add_typer(noun)
     return app
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code (see docs/reference/cli.md)."""
     try:
-        result: object = make_app()(args=list(arguments), prog_name="towline", standalone_mode=False)
+        result: object = _command_for(arguments).main(list(arguments), prog_name="towline", standalone_mode=False)
     except TowlineError as error:
         return _show_error(error, is_json="--json" in arguments)
     except ValidationError as error:
@@ -139,6 +144,17 @@ def main(arguments: Sequence[str]) -> int:
         typer.echo("Stopped.", err=True)
         return _INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _command_for(arguments: Sequence[str]) -> TyperGroup:
+    first = next(iter(arguments), "")
+    is_known = first in _COMMANDS or any(noun.info.name == first for noun in _NOUNS)
+    return _built(first if is_known else "")
+
+
+@cache
+def _built(wanted: str) -> TyperGroup:
+    return get_group(make_app(wanted))
 
 
 def _root(
