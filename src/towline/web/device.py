@@ -100,6 +100,7 @@ async def decide_on_device(request: Request) -> Response:
         _record(work, person.caller, row)
     said = "is signed in. You can close this page." if is_approved else "was refused."
     body = f"<p><strong>{escape(row.client_name)}</strong> {said}</p>"
+    body += '<p><a class="button" href="/account/sessions">Your sessions</a></p>'
     return page(title=_TITLE, body=body, status=200, headers={})
 
 
@@ -129,7 +130,7 @@ def _question(row: DeviceRow, caller: Caller) -> str:
         f"<p>Approve it only if you have just run <code>towline login</code> there yourself, and it shows</p>"
         f"<p><code>{escape(row.user_code)}</code></p>"
         f'<form method="post" action="{_PAGE}"><input type="hidden" name="code" value="{escape(row.user_code)}">'
-        '<p><button type="submit" name="decision" value="approve">Approve</button> '
+        '<p><button type="submit" name="decision" value="approve" class="primary">Approve</button> '
         '<button type="submit" name="decision" value="deny">Refuse</button></p></form>'
     )
 
@@ -137,7 +138,7 @@ def _question(row: DeviceRow, caller: Caller) -> str:
 _CODE_FORM: Final = (
     f'<form method="get" action="{_PAGE}"><p><label>Code that the device shows '
     '<input name="code" required maxlength="32" autocomplete="off" autocapitalize="characters" autofocus></label></p>'
-    '<p><button type="submit">Go on</button></p></form>'
+    '<p><button type="submit" class="primary">Go on</button></p></form>'
 )
 _as_page = with_error_page(_TITLE, link=_PAGE, link_text="Type the code again")
 router.routes.append(Route(_PAGE, _as_page(show_device), methods=["GET"], name="device-page"))

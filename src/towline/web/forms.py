@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from towline.errors import InvalidInput, TowlineError
 from towline.web.bodies import read_at_most
-from towline.web.pages import page
+from towline.web.pages import page, said
 
 MAX_FORM_BYTES: Final = 16 * 1024
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
@@ -41,7 +41,7 @@ def redirect(path: str) -> Response:
 
 def error_page(error: TowlineError, *, title: str, link: str = "", link_text: str = "") -> Response:
     """The two sentences of an error as a page, with a way on."""
-    body = f"<p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
+    body = f"<p>{said(error.message)}</p><p>{said(error.hint)}</p>"
     if link:
         body += f'<p><a href="{escape(link)}">{escape(link_text)}</a></p>'
     return page(title=title, body=body, status=error.status, headers={})

@@ -23,7 +23,7 @@ from towline.web.arrivals import find_person, with_error_page
 from towline.web.deps import Call, get_platform
 from towline.web.forms import read_form, redirect
 from towline.web.operations import OperationRouter
-from towline.web.pages import page
+from towline.web.pages import account_tabs, page
 
 router = OperationRouter()
 _PAGE = "/account/identities"
@@ -63,9 +63,12 @@ async def show_identities(request: Request) -> Response:
     async with get_platform(request).database.transaction() as work:
         mine = await list_identities(work.session, person.caller.user_id)
         providers = await list_providers(work.session, only_enabled=True)
-    rows = "".join(_row(identity, provider) for identity, provider in mine) or "<p>None yet.</p>"
+    rows = "".join(_row(identity, provider) for identity, provider in mine) or "<p>None is linked yet.</p>"
     choices = "".join(_choice(provider) for provider in providers)
-    body = f"<p>Where you can sign in besides Towline, {escape(person.caller.email)}:</p>{rows}{choices}"
+    if not choices:
+        choices = '<p class="hint">No provider is set up here; administrators add them under Platform, Sign-in.</p>'
+    told = f"<p>Other providers by which you, {escape(person.caller.email)}, can sign in.</p>"
+    body = account_tabs(_PAGE) + told + rows + choices
     return page(title="Identities", body=body, status=200, headers={}, has_form=True)
 
 

@@ -26,6 +26,7 @@ from towline.web.sessions import device_of, keep_session
 router = OperationRouter()
 _INVITATION: Final = "Invitation"
 _RESET: Final = "New password"
+_SIGN_IN: Final = '<p><a class="button primary" href="/sign-in">Sign in</a></p>'
 _LONGEST_NAME: Final = 255
 
 
@@ -88,7 +89,7 @@ async def ask_for_link(request: Request) -> Response:
         await ask_for_reset(platform, email=email, address=client_address(request))
     except TowlineError as error:
         return error_page(error, title=_RESET)
-    return page(title=_RESET, body=f"<p>{escape(ASKED)}</p>", status=202, headers={})
+    return page(title=_RESET, body=f"<p>{escape(ASKED)}</p>{_SIGN_IN}", status=202, headers={})
 
 
 async def show_reset(request: Request) -> Response:
@@ -97,7 +98,10 @@ async def show_reset(request: Request) -> Response:
         user = await find_reset_user(work.session, request.path_params["token"])
     if user is None:
         return error_page(
-            NotFound("This link was used already, or is too old.", hint="Ask for a new one."), title=_RESET
+            NotFound("This link was used already, or is too old.", hint="Ask for a new one."),
+            title=_RESET,
+            link="/password-reset",
+            link_text="Ask for a new link",
         )
     body = _password_form(email=user.email, button="Set the password", asks_name=False)
     return page(title=_RESET, body=body, status=200, headers={}, has_form=True)
@@ -116,7 +120,7 @@ async def reset_password(request: Request) -> Response:
             return error_page(error, title=_RESET)
         body = _complaint(error) + _password_form(email="", button="Set the password", asks_name=False)
         return page(title=_RESET, body=body, status=422, headers={}, has_form=True)
-    body = "<p>Your password was changed, and all your sessions have ended. Sign in with the new one.</p>"
+    body = f"<p>Your password was changed, and all your sessions have ended. Sign in with the new one.</p>{_SIGN_IN}"
     return page(title=_RESET, body=body, status=200, headers={})
 
 
@@ -124,7 +128,8 @@ def _reset_request_page(error: TowlineError | None = None) -> Response:
     body = (
         f'{"" if error is None else _complaint(error)}<form method="post"><p><label>E-mail address<br>'
         '<input name="email" type="email" required autocomplete="username"></label></p>'
-        '<p><button type="submit">Send me a link</button></p></form>'
+        '<p><button type="submit" class="primary">Send me a link</button></p></form>'
+        '<p><a href="/sign-in">Back to the sign-in page</a></p>'
     )
     status = 200 if error is None else error.status
     return page(title=_RESET, body=body, status=status, headers={}, has_form=True)
@@ -157,7 +162,7 @@ async def _invitation_page(request: Request, offer: Offer, *, error: TowlineErro
     caller = await _find_signed_in(request)
     if caller is not None and caller.email.lower() == row.email:
         body += '<form method="post"><input type="hidden" name="as" value="me">'
-        body += f'<p><button type="submit">Accept as {escape(row.email)}</button></p></form>'
+        body += f'<p><button type="submit" class="primary">Accept as {escape(row.email)}</button></p></form>'
     else:
         body += _password_form(email=row.email, button="Accept", asks_name=True)
         body += '<p>If this address has an account here, <a href="/sign-in">sign in</a> with it first, '
@@ -180,19 +185,20 @@ def _password_form(*, email: str, button: str, asks_name: bool) -> str:
         f'<form method="post">{address}{name if asks_name else ""}'
         "<p><label>Password, at least 10 characters<br>"
         '<input name="password" type="password" required minlength="10" autocomplete="new-password"></label></p>'
-        f'<p><button type="submit">{escape(button)}</button></p></form>'
+        f'<p><button type="submit" class="primary">{escape(button)}</button></p></form>'
     )
 
 
 def _welcome(request: Request, accepted: Accepted) -> Response:
     url = escape(platform_url(get_platform(request)))
     place = "" if accepted.role is None else f"<p>You are {escape(accepted.role)} of the project now.</p>"
-    body = f'<p>You are signed in as {escape(accepted.user.email)}.</p>{place}<p><a href="{url}/">Go on</a></p>'
+    onward = f'<p><a class="button primary" href="{url}/">Go on</a></p>'
+    body = f"<p>You are signed in as {escape(accepted.user.email)}.</p>{place}{onward}"
     return page(title="Welcome", body=body, status=200, headers={})
 
 
 def _complaint(error: TowlineError) -> str:
-    return f'<p role="alert"><strong>{escape(error.message)}</strong> {escape(error.hint)}</p>'
+    return f'<p role="alert" class="problem"><strong>{escape(error.message)}</strong> {escape(error.hint)}</p>'
 
 
 async def _find_signed_in(request: Request) -> Caller | None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from html import escape
@@ -29,6 +30,14 @@ _STYLE: Final = (
 )
 _MARK: Final = "/_towline/assets/mark.svg"
 _STYLE_SHEET: Final = "/_towline/assets/towline.css"
+_HOME: Final = ("/", "Start page")
+ACCOUNT_PAGES: Final = (
+    ("/account/security", "Security"),
+    ("/account/identities", "Identities"),
+    ("/account/keys", "API keys"),
+    ("/account/sessions", "Sessions"),
+)
+"""Pages of one's own account, and what they are called."""
 
 
 async def get_error_page(request: Request) -> Response:
@@ -51,7 +60,7 @@ def page_elsewhere(
     own = {"Cache-Control": "no-store", **headers}
     if not wants_html(request):
         return problem_response(error, headers=own)
-    body = f"<h1>{escape(title)}</h1><p>{escape(error.message)}</p><p>{escape(error.hint)}</p>"
+    body = f"<h1>{escape(title)}</h1><p>{said(error.message)}</p><p>{said(error.hint)}</p>"
     if link:
         body += f'<p><a href="{escape(link)}">{escape(link_text)}</a></p>'
     html = f"{_head(escape(title))}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
@@ -63,28 +72,51 @@ async def get_front_page(request: Request) -> Response:
     """The platform's own host: what runs here, where its API is, and what to do first."""
     url = escape(platform_url(get_platform(request)))
     body = (
-        f"<p>Its API is at <code>{url}{API_PREFIX}</code>.</p>"
-        "<p>To begin, on your own computer:</p>"
-        f"<p><code>towline login {url}</code></p>"
-        "<p>and in a folder with your project:</p>"
-        "<p><code>towline deploy</code></p>"
-        "<p>The set-up link that <code>towline up</code> printed on the server makes you its administrator; "
-        'after that, <a href="/sign-in">sign in</a>.</p>'
-        f"<footer>Towline {escape(__version__)}</footer>"
+        '<p><a class="button primary" href="/sign-in">Sign in</a></p>'
+        "<p>Nobody has an account yet? The set-up link that <code>towline up</code> printed on the server makes you "
+        "its administrator.</p>"
+        "<h2>From your own computer</h2>"
+        f'<ol class="commands"><li><code>towline login {url}</code></li>'
+        "<li><code>towline deploy</code>, in the folder of what you want to run</li></ol>"
+        f'<p class="hint">Programs find the API at <code>{url}{API_PREFIX}</code>.</p>'
+        f'<footer class="foot">Towline {escape(__version__)}</footer>'
     )
-    return page(title="Towline runs here", body=body, status=200, headers={})
+    return page(title="Towline runs here", body=body, status=200, headers={}, way_on=None)
+
+
+def said(text: str) -> str:
+    """A sentence as HTML; what stands between backticks is something to type."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def account_tabs(here: str) -> str:
+    """The way from one page of the own account to the others."""
+    marks = {here: ' aria-current="page"'}
+    links = "".join(f'<a href="{path}"{marks.get(path, "")}>{word}</a>' for path, word in ACCOUNT_PAGES)
+    return f'<nav class="tabs" aria-label="Account">{links}</nav>'
 
 
 def page(
-    *, title: str, body: str, status: int, headers: dict[str, str], has_form: bool = False, script: str = ""
+    *,
+    title: str,
+    body: str,
+    status: int,
+    headers: dict[str, str],
+    has_form: bool = False,
+    script: str = "",
+    way_on: tuple[str, str] | None = _HOME,
 ) -> Response:
-    """A page of Towline's own host for people who need not be signed in; never kept by a cache."""
+    """A page of Towline's own host for people who need not be signed in; never kept by a cache.
+
+    `way_on` is the address and the words of the link that its bar offers.
+    """
     module = f'<script type="module" src="{escape(script)}"></script>' if script else ""
     sheet = f'<link rel="icon" href="{_MARK}" type="image/svg+xml"><link rel="stylesheet" href="{_STYLE_SHEET}">'
     mark = f'<img src="{_MARK}" alt="" width="24" height="24">'
     bar = f'<header class="bar"><a class="brand" href="/" aria-label="Towline">{mark}'
+    onward = f'<span class="grow"></span><a href="{way_on[0]}">{way_on[1]}</a>' if way_on else ""
     html = (
-        f"{_head(escape(title))}{sheet}{module}</head><body>{bar}<span>Towline</span></a></header>"
+        f"{_head(escape(title))}{sheet}{module}</head><body>{bar}<span>Towline</span></a>{onward}</header>"
         f'<main class="narrow-page stack"><h1>{escape(title)}</h1>{body}</main></body></html>'
     )
     own = {

@@ -22,7 +22,7 @@ from towline.web.deps import get_platform
 from towline.web.entrance import SCRIPT_PATH
 from towline.web.forms import error_page, redirect
 from towline.web.operations import OperationRouter
-from towline.web.pages import page
+from towline.web.pages import account_tabs, page
 
 PAGE_PATH: Final = "/account/security"
 _SIGN_IN: Final = f"/sign-in?next={PAGE_PATH}"
@@ -47,7 +47,7 @@ async def show_security(request: Request) -> Response:
         totp_since = await find_confirmed_at(work.session, user_id)
         codes_left = await count_recovery_codes(work.session, user_id)
     body = (
-        f"<p>You are signed in as <strong>{escape(credential.caller.email)}</strong>.</p>"
+        account_tabs(PAGE_PATH) + f"<p>You are signed in as <strong>{escape(credential.caller.email)}</strong>.</p>"
         '<p role="alert" class="problem" data-problem></p>'
         + _proof(credential)
         + _codes_place()

@@ -1,10 +1,10 @@
 """A Towline with something on every page of the dashboard, for pictures and for looking at each page."""
 
+from tests.e2e.browser.details import add_details
 from tests.e2e.parts import app, command_app
 from tests.running import RunningTowline
 
 from towline.contract.environments import EnvironmentCreate
-from towline.contract.hooks import HookCreate
 from towline.contract.notifications import NotificationChannelCreate
 from towline.contract.projects import ProjectCreate
 from towline.contract.services import ServiceCreate
@@ -35,24 +35,28 @@ _OF_INSTANCE = (
     "secrets",
     "audit",
 )
+_BARE = ("previews", "hooks", "variables", "backups", "groups", "notifications", "connections", "registries")
+_IDLE = ("", "/deployments", "/releases", "/log", "/variables", "/variables/compare", "/domains")
+SHUT = {"front": "/", "sign-in": "/sign-in", "password-reset": "/password-reset"}
+"""Pages of those who are not signed in."""
+
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> \u202egnirts diar \u202c" + "w" * 200
 
 
-def fill(towline: RunningTowline, project: str) -> dict[str, str]:
-    """Three services that need each other, a failed deployment, variables; the addresses of the pages by name."""
+def fill(towline: RunningTowline, project: str, platform: str, said: str = HOSTILE) -> dict[str, str]:
+    """Three services that need each other, a failed deployment, variables, and one of each with a page of its own.
+
+    `platform` is the address of a git platform's API, `said` what people wrote; the addresses of the pages by name.
+    """
     client = towline.client
-    client.projects.create(ProjectCreate(name=project, description=HOSTILE[:250]))
+    client.projects.create(ProjectCreate(name=project, description=said[:250]))
     client.environments.create(project, EnvironmentCreate(name="staging"))
     for name in ("store", "api", "web"):
         client.services.create(project, ServiceCreate(name=name))
     client.dependencies.set(project, "api", "store", cascade=False)
     client.dependencies.set(project, "web", "api", cascade=True)
-    hook = {"source": "github", "repository": "https://github.com/acme/shop.git", "rules": [{"branch": "main"}]}
-    client.hooks.create(project, HookCreate.model_validate(hook))
-    channel = {"project": project, "name": HOSTILE[:80], "kind": "email", "address": "kim@example.com"}
-    client.notifications.create_channel(NotificationChannelCreate.model_validate(channel))
     variables = [
-        {"name": "GREETING", "value": HOSTILE},
+        {"name": "GREETING", "value": said},
         {"name": "LONG", "value": "0123456789" * 1000},
         {"name": "TOKEN", "value": "do-not-show-this", "is_secret": True},
     ]
@@ -61,7 +65,8 @@ def fill(towline: RunningTowline, project: str) -> dict[str, str]:
         towline.deploy_files(project, app(f"hello from {name}"), service=name)
     served = towline.deploy_files(project, app("hello"), service="web")
     broken = towline.deploy_files(project, command_app("echo Cannot open the config >&2; exit 3"), service="web")
-    return pages_of(project, served=served.id, broken=broken.id)
+    details = add_details(towline, project, platform, said[:80])
+    return pages_of(project, served=served.id, broken=broken.id) | details
 
 
 def pages_of(project: str, *, served: str, broken: str) -> dict[str, str]:
@@ -92,4 +97,29 @@ def pages_of(project: str, *, served: str, broken: str) -> dict[str, str]:
         "instance": "/instance",
         **{f"instance-{name}": f"/instance/{name}" for name in _OF_INSTANCE},
         "refused": "/projects/none-of-these",
+    }
+
+
+def add_bare(towline: RunningTowline, project: str) -> dict[str, str]:
+    """A project with nothing, and one beside it with a service that was never deployed; their pages by name."""
+    idle = f"{project}-idle"
+    towline.client.projects.create(ProjectCreate(name=project))
+    towline.create_service(idle)
+    root, web = f"/projects/{project}", f"/projects/{idle}/services/web"
+    pages = {"bare-project": root, **{f"bare-{name}": f"{root}/{name}" for name in _BARE}}
+    return pages | {f"idle-service{path.replace('/', '-')}": web + path for path in _IDLE}
+
+
+def add_strange(towline: RunningTowline, project: str) -> dict[str, str]:
+    """A project whose words are hostile; its pages by name."""
+    client = towline.client
+    client.projects.create(ProjectCreate(name=project, description=HOSTILE[:250]))
+    client.services.create(project, ServiceCreate(name="web"))
+    variables = [{"name": "GREETING", "value": HOSTILE}, {"name": "LONG", "value": "0123456789" * 1000}]
+    client.variables.set(project, VariablesSet.model_validate({"variables": variables}))
+    channel = {"project": project, "name": HOSTILE[:80], "kind": "email", "address": "kim@example.com"}
+    client.notifications.create_channel(NotificationChannelCreate.model_validate(channel))
+    root = f"/projects/{project}"
+    return {
+        f"strange{path.replace('/', '-')}": root + path for path in ("", "/variables", "/notifications", "/settings")
     }

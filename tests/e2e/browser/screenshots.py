@@ -1,20 +1,39 @@
 """`just screenshots`: a picture of every page of the dashboard, light and dark, wide and narrow, and what overflows."""
 
+import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from playwright.sync_api import Browser, sync_playwright
-from tests.e2e.browser.gallery import fill
-from tests.e2e.browser.people import add_user, sign_in
+from playwright.sync_api import Browser, Page, sync_playwright
+from tests.e2e.browser.details import serve_repositories
+from tests.e2e.browser.gallery import SHUT, add_bare, add_strange, fill
+from tests.e2e.browser.measured import write_history
+from tests.e2e.browser.people import Account, add_user, sign_in
 from tests.e2e.conftest import QUICK
 from tests.e2e.parts import BASE, build_base, docker
 from tests.running import RunningTowline, running_towline
 
-_WIDTHS = (1280, 390)
-_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+from towline.contract.members import InvitationCreate, MemberAdd
+
+_WIDTHS: Final = (1280, 390)
+_SCHEMES: Final = ("light", "dark")
+Sight = tuple[Mapping[str, str], Account | None]
+"""Pages by name, and who sees them."""
+
+_SAID: Final = "Everything that the shop sells"
+_OF_VIEWERS: Final = frozenset(
+    {"home", "project", "service", "service-settings", "service-variables", "hooks", "previews"}
+)
+_PAGES_ELSEWHERE: Final = {name: f"/_towline/pages/{name}" for name in ("404", "503", "maintenance", "waking")}
+_PAINT: Final = "for (const line of document.querySelectorAll('.log li')) line.style.contentVisibility = 'visible'"
+"""Lines of logs are painted where they come into view, which is not where a picture of a whole page looks."""
+
+_OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def main() -> None:
@@ -23,38 +42,78 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     build_base(Path(tempfile.mkdtemp()))
     try:
-        with running_towline(**QUICK) as towline, sync_playwright() as playwright:
-            options = ["--no-sandbox"] if os.geteuid() == 0 else []
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
-            _photograph_all(browser, towline, folder)
-            browser.close()
+        with running_towline(**QUICK) as towline, serve_repositories() as platform:
+            owner, viewer = add_user(towline, is_administrator=True), add_user(towline)
+            first = [({"first": "/"}, owner), ({"nobody": "/"}, viewer)]
+            _photograph(towline, first, folder)
+            sights = _furnish(towline, platform, owner, viewer)
+            asyncio.run(write_history(towline.folder))
+            _photograph(towline, sights, folder)
     finally:
         docker("image", "rm", "--force", BASE)
 
 
-def _photograph_all(browser: Browser, towline: RunningTowline, folder: Path) -> None:
-    person = add_user(towline, is_administrator=True)
-    start = browser.new_context()
-    sign_in(start.new_page(), towline.api_url, person)
-    _photograph(start.pages[0], towline.api_url, {"empty": "/"}, folder / "{}-light-1280.png")
-    state: Any = start.storage_state()
-    pages = fill(towline, "shop")
-    for width in _WIDTHS:
-        for scheme in ("light", "dark"):
-            kept: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-            context = browser.new_context(**kept, storage_state=state)
-            _photograph(context.new_page(), towline.api_url, pages, folder / f"{{}}-{scheme}-{width}.png")
-            away = browser.new_context(**kept)
-            shut = {"front": "/", "sign-in": "/sign-in", "password-reset": "/password-reset"}
-            _photograph(away.new_page(), towline.api_url, shut, folder / f"{{}}-{scheme}-{width}.png")
+def _furnish(towline: RunningTowline, platform: str, owner: Account, viewer: Account) -> Sequence[Sight]:
+    """Projects full, bare and of strange words; the pages of each, and as seen by whom."""
+    pages = fill(towline, "shop", platform, _SAID) | {"more": "/"}
+    others = add_bare(towline, "bare") | add_strange(towline, "strange")
+    towline.client.members.add("shop", MemberAdd(user=viewer.email, role="viewer"))
+    invited = InvitationCreate(email="kim@example.com", project="shop", role="developer")
+    link = towline.client.invitations.create(invited).link
+    seen = {f"viewer-{name}": path for name, path in pages.items() if name in _OF_VIEWERS}
+    shut = SHUT | _PAGES_ELSEWHERE | ({"invitation": link.removeprefix(towline.api_url)} if link else {})
+    return [(pages | others, owner), (seen, viewer), (shut, None)]
 
 
-def _photograph(page: Any, url: str, pages: dict[str, str], target: Path) -> None:
+def _photograph(towline: RunningTowline, sights: Sequence[Sight], folder: Path) -> None:
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
+        for pages, person in sights:
+            state = _sign_in(browser, towline, person) if person else None
+            for width, scheme in product(_WIDTHS, _SCHEMES):
+                kept: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+                context = browser.new_context(**kept, storage_state=state)
+                _walk(context.new_page(), towline.api_url, pages, folder / f"{{}}-{scheme}-{width}.png")
+                context.close()
+        browser.close()
+
+
+def _sign_in(browser: Browser, towline: RunningTowline, person: Account) -> Any:
+    """What a browser keeps in which somebody has signed in."""
+    context = browser.new_context()
+    sign_in(context.new_page(), towline.api_url, person)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def _walk(page: Page, url: str, pages: Mapping[str, str], target: Path) -> None:
     for name, path in pages.items():
         page.goto(url + path, wait_until="load")
-        page.screenshot(path=str(target).format(name), full_page=True)
-        if (over := page.evaluate(_OVERFLOW)) > 0:
-            print(f"{target.name.format(name)} is {over} px too wide")
+        _take(page, str(target).format(name))
+        if name == "project":
+            _take_open(page, target)
+
+
+def _take_open(page: Page, target: Path) -> None:
+    """What is folded away: the menus, and the palette where there is a button for it."""
+    for name in ("switcher", "account"):
+        page.locator(f"#{name} > summary").click()
+        _take(page, str(target).format(f"menu-{name}"), is_whole=False)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.locator(".palette input").fill("log")
+    page.locator(".palette li").first.wait_for()
+    _take(page, str(target).format("palette"), is_whole=False)
+    page.keyboard.press("Escape")
+
+
+def _take(page: Page, path: str, *, is_whole: bool = True) -> None:
+    page.evaluate(_PAINT)
+    page.screenshot(path=path, full_page=is_whole)
+    if (over := page.evaluate(_OVERFLOW)) > 0:
+        print(f"{Path(path).name} is {over} px too wide")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from tests.e2e.browser.gallery import fill
+from tests.e2e.browser.details import serve_repositories
+from tests.e2e.browser.gallery import SHUT, fill
 from tests.e2e.browser.people import add_user, sign_in
 from tests.e2e.parts import BASE, app, start_deployment
 from tests.running import RunningTowline, tar_of
@@ -187,17 +188,19 @@ def test_axe_finds_nothing_serious_and_hostile_text_stays_text(
     page = context.new_page()
     faults = faults_of(page)
     sign_in(page, towline.api_url, add_user(towline, is_administrator=True))
-    pages = fill(towline, project)
+    with serve_repositories() as platform:
+        found = _look_at_all(page, towline, axe, fill(towline, project, platform))
     shut = context.browser.new_context().new_page() if context.browser else page
-    found: dict[str, Any] = {}
-    for name, path in pages.items():
-        found[name] = _look(page, towline.api_url + path, axe)
-    for name, path in {"front": "/", "sign-in": "/sign-in", "password-reset": "/password-reset"}.items():
-        found[name] = _look(shut, towline.api_url + path, axe)
+    found |= _look_at_all(shut, towline, axe, SHUT)
     shut.context.close()
     wrong = "\n".join(f"{name}: {fault}" for name, faults in found.items() for fault in faults)
     assert not wrong, wrong
     assert [fault for fault in faults if "404" not in fault] == []
+
+
+def _look_at_all(page: Page, towline: RunningTowline, axe: str, pages: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is wrong with each of the pages, by name."""
+    return {name: _look(page, towline.api_url + path, axe) for name, path in pages.items()}
 
 
 def _look(page: Page, url: str, axe: str) -> list[str]:

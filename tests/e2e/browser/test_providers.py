@@ -49,7 +49,7 @@ def test_an_identity_is_linked_and_then_signs_in(visitor: Visitor, provider: str
     expect(page).to_have_url(f"{visitor.url}/account/identities")
     expect(page.get_by_text(visitor.email)).to_be_visible()
     page.get_by_role("button", name="Unlink").click()
-    expect(page.get_by_text("None yet.")).to_be_visible()
+    expect(page.get_by_text("None is linked yet.")).to_be_visible()
 
 
 def test_a_device_is_approved_after_signing_in(visitor: Visitor, towline: RunningTowline) -> None:

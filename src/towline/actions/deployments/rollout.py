@@ -324,8 +324,8 @@ async def undo_switch(work: Work, attempt: Attempt, job: Job) -> None:
 
 async def retire(rollout: Rollout, instances: Sequence[Instance]) -> None:
     """Drain and remove old instances, their last requests answered where the drain time allows."""
-    attempt, platform = rollout.attempt, rollout.attempt.platform
-    await attempt.enter(Step.RETIRE, note=f"{len(instances)} old")
+    attempt, platform, count = rollout.attempt, rollout.attempt.platform, len(instances)
+    await attempt.enter(Step.RETIRE, note=f"{count} old instance{'' if count == 1 else 's'}" if count else "")
     running = [item for item in instances if item.state is InstanceState.RUNNING]
     if running and rollout.job.is_web and not rollout.settings.volumes:
         least = rollout.settings.drain(platform.settings)

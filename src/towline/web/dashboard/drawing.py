@@ -31,8 +31,10 @@ class Graph:
 
 
 def service_graph(levels: Sequence[Sequence[str]], dependencies: Sequence[Mapping[str, Any]]) -> Graph:
-    """The picture of a project's dependencies."""
-    nodes = {name: _node(name, column, row) for column, level in enumerate(levels) for row, name in enumerate(level)}
+    """The picture of a project's dependencies; services that stand alone are below the others."""
+    tied = {one[end] for one in dependencies for end in ("service", "depends_on")}
+    columns = [sorted(level, key=lambda name: name not in tied) for level in levels]
+    nodes = {name: _node(name, column, row) for column, level in enumerate(columns) for row, name in enumerate(level)}
     known = [one for one in dependencies if one["service"] in nodes and one["depends_on"] in nodes]
     return Graph(
         width=len(levels) * (_WIDTH + _GAP_X) - _GAP_X + 2 * _MARGIN,

@@ -13,7 +13,7 @@ async def show_instance(visit: Visit) -> View:
     """How Towline itself is."""
     check_administers(visit)
     platform, health = await visit.ask_all(wanting("platform.get"), wanting("platform.getHealth"))
-    return instance_view(visit, "instance.html", "Instance", {"platform": platform, "health": health})
+    return instance_view(visit, "instance.html", "Platform", {"platform": platform, "health": health})
 
 
 async def show_users(visit: Visit) -> View:

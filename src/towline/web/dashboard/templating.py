@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from towline.infra.lazily import load
 from towline.models.base import utc_now
+from towline.web.dashboard.tables import name_cells
+from towline.web.pages import ACCOUNT_PAGES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,7 +23,7 @@ _LONGEST: Final = 400
 
 def render(name: str, values: Mapping[str, object]) -> str:
     """A template filled in, every value escaped."""
-    return _environment().get_template(name).render(values)
+    return name_cells(_environment().get_template(name).render(values))
 
 
 def ago(moment: str | None) -> str:
@@ -137,5 +139,5 @@ def _environment() -> "Environment":
         command=command,
     )
     globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones
-    globals_.update(between=between, log_items=log_items)
+    globals_.update(between=between, log_items=log_items, account_pages=ACCOUNT_PAGES)
     return environment

@@ -16,6 +16,9 @@ export async function renew() {
   return undefined;
 }
 
+const code = (text) => Object.assign(document.createElement("code"), { textContent: text });
+
+/** Say what is wrong with a form; what stands between backticks is something to type. */
 function complaint(form, text) {
   let place = form.querySelector(":scope > .problem");
   if (!place) {
@@ -24,7 +27,7 @@ function complaint(form, text) {
     place.setAttribute("role", "alert");
     form.prepend(place);
   }
-  place.textContent = text;
+  place.replaceChildren(...text.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
 }
 
 /** Send a form as it is; where it leads, or an error whose message is for people. */

@@ -31,7 +31,7 @@ async function gather() {
     if (text.length > (known.get(href)?.text.length ?? 0)) known.set(href, { href, text });
   };
   for (const link of document.querySelectorAll(".tabs a, .menu nav a")) add(link.getAttribute("href"), link.textContent);
-  if (document.querySelector('.menu nav a[href="/instance"]')) for (const page of OF_INSTANCE) add(`/instance/${page}`, `Instance / ${word(page)}`);
+  if (document.querySelector('.menu nav a[href="/instance"]')) for (const page of OF_INSTANCE) add(`/instance/${page}`, `Platform / ${word(page)}`);
   places = [...known.values()];
   show();
   const projects = await read("/projects?limit=50");
