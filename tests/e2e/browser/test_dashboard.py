@@ -182,6 +182,7 @@ def test_without_scripts_pages_read_and_forms_post(browser: Browser, towline: Ru
     plain.close()
 
 
+@pytest.mark.timeout(600)
 def test_axe_finds_nothing_serious_and_hostile_text_stays_text(
     context: BrowserContext, towline: RunningTowline, project: str, axe: str
 ) -> None:
@@ -215,7 +216,7 @@ def _look(page: Page, url: str, axe: str) -> list[str]:
     ]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         wrong.append("it is too wide for a phone")
-    if "owned" in page.title() or page.locator("main img[src=x]").count():
+    if page.title() == "owned" or page.locator("main img[src=x]").count():
         wrong.append("hostile text came alive")
     if "do-not-show-this" in page.content():
         wrong.append("a secret is shown")
