@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from towline.actions.masking import Masker
 from towline.actions.platform import Platform
 from towline.errors import DiskFull, Unavailable
-from towline.infra.database import Work
+from towline.infra.database import Database, Work
 from towline.infra.disk_reserve import DiskReserve
 from towline.infra.streams import Subscription
 from towline.models.base import utc_now
@@ -32,6 +32,16 @@ _FOLLOW_SECONDS = 1.0
 _BATCH = 1000
 _BUFFER = 20_000
 _LONGEST_LINE = 16_384
+_COLUMNS = ("at", "stream", "level", "instance_id", "message")
+_STORE = text(
+    "WITH log AS (UPDATE logs SET last_sequence = last_sequence + :count WHERE id = :log_id RETURNING last_sequence),"
+    " stored AS (INSERT INTO log_lines (log_id, sequence, at, stream, level, instance_id, message)"
+    " SELECT :log_id, last_sequence - :count + number, at, stream, level, instance_id, message FROM log,"
+    " unnest(CAST(:at AS timestamptz[]), CAST(:stream AS text[]), CAST(:level AS text[]),"
+    " CAST(:instance_id AS text[]), CAST(:message AS text[]))"
+    " WITH ORDINALITY AS line (at, stream, level, instance_id, message, number)) SELECT last_sequence FROM log"
+)
+"""Numbers and stores a batch in one round trip: it may be one every 40 ms, for each log that is written."""
 _log = logging.getLogger(__name__)
 
 
@@ -164,12 +174,11 @@ class LogWriter:
 
     async def _store(self, entries: Sequence[LogEntry]) -> None:
         self._reserve.check("The log")
-        async with self._platform.database.transaction() as work:
-            if not self._log_id:
+        if not self._log_id:
+            async with self._platform.database.transaction() as work:
                 self._log_id = await get_log_id(work, self._owner_id, project_id=self._project_id)
-            numbered = await append_lines(work, self._log_id, entries)
-        message = orjson.dumps([line_payload(line) for line in numbered])
-        self._is_heard = await self._platform.streams.publish(log_channel(self._owner_id), message) > 0
+        lines = await append_lines(self._platform.database, self._log_id, entries)
+        self._is_heard = await self._platform.streams.publish(log_channel(self._owner_id), orjson.dumps(lines)) > 0
 
 
 async def get_log_id(work: Work, owner_id: str, *, project_id: str) -> int:
@@ -178,37 +187,20 @@ async def get_log_id(work: Work, owner_id: str, *, project_id: str) -> int:
     return (await work.session.execute(select(Log.id).where(Log.owner_id == owner_id))).scalar_one()
 
 
-async def append_lines(work: Work, log_id: int, entries: Sequence[LogEntry]) -> list[dict[str, Any]]:
-    """Number and store lines; the log's row is locked, so numbers have no gaps and follow commit order."""
-    last: int = (
-        await work.session.execute(
-            update(Log)
-            .where(Log.id == log_id)
-            .values(last_sequence=Log.last_sequence + len(entries))
-            .returning(Log.last_sequence)
-        )
-    ).scalar_one()
-    first = last - len(entries) + 1
-    rows = [
-        {
-            "log_id": log_id,
-            "sequence": first + index,
-            "at": entry.at,
-            "stream": entry.stream,
-            "level": entry.level,
-            "instance_id": entry.instance_id,
-            "message": entry.message,
-        }
-        for index, entry in enumerate(entries)
+async def append_lines(database: Database, log_id: int, entries: Sequence[LogEntry]) -> list[dict[str, Any]]:
+    """Store lines; they, numbered and as they go over the wire.
+
+    The log's row is locked until they are committed, so numbers have no gaps and follow commit order.
+    """
+    columns = {name: [getattr(entry, name) for entry in entries] for name in _COLUMNS}
+    async with database.connection() as connection:
+        values = {"log_id": log_id, "count": len(entries), **columns}
+        last: int = (await connection.execute(_STORE, values)).scalar_one()
+    before = last - len(entries)
+    return [
+        {"sequence": before + number, **{name: getattr(entry, name) for name in _COLUMNS}}
+        for number, entry in enumerate(entries, start=1)
     ]
-    if rows:
-        await work.session.execute(insert(LogLine), rows)
-    return rows
-
-
-def line_payload(row: dict[str, Any]) -> dict[str, Any]:
-    """A stored line as it goes over the wire: sequence, at, stream, level, instance_id, message."""
-    return {name: row[name] for name in ("sequence", "at", "stream", "level", "instance_id", "message")}
 
 
 async def read_lines(
