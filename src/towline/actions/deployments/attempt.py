@@ -1,22 +1,22 @@
 """Attempt: one worker's hold on one deployment; claim, lease, fence, cancel, and how it ends. Nothing else."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, Subquery, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Row, Select, Subquery, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from towline.actions.deployments.progress import emit_progress
 from towline.actions.deployments.waiting import begin_group, is_held_up
+from towline.actions.hold import Hold
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
-from towline.errors import Cancelled, FenceLost, TowlineError, Unavailable
+from towline.errors import TowlineError, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -104,59 +104,15 @@ def _count_runs() -> Subquery:
     )
 
 
-class Attempt:
+class Attempt(Hold):
     """A claimed deployment. Every write names the attempt it belongs to; zero rows means another worker took over."""
 
     def __init__(self, platform: Platform, deployment: Deployment, log: LogWriter) -> None:
-        self.platform = platform
+        super().__init__(platform, deployment.id, title=f"Deployment {deployment.number}")
         self.deployment = deployment
         self.log = log
-        self._steps: list[dict[str, Any]] = list(deployment.steps)
-        self._job: asyncio.Task[Any] | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._nudge = asyncio.Event()
-        self.is_cancelled = False
         self.cancel_status = DeploymentStatus.CANCELLED
-        self.is_fence_lost = False
-
-    async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep_lease(), name=f"lease {self.deployment.id}")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._let_go()
-
-    async def _let_go(self) -> None:
-        """Renew the lease no longer."""
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait([keeper])
-
-    async def run(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
-        self._job = asyncio.create_task(steps, name=f"deployment {self.deployment.id}")
-        try:
-            return await self._job
-        except asyncio.CancelledError:
-            if not self._job.cancelled():
-                self._job.cancel()
-                await asyncio.wait([self._job])
-                raise
-            self._raise_reason()
-            raise
-        finally:
-            self._job = None
-
-    def _raise_reason(self) -> None:
-        if self.is_fence_lost:
-            raise FenceLost(f"Deployment {self.deployment.number} was taken over by another worker.")
-        if self.is_cancelled:
-            raise Cancelled(f"Deployment {self.deployment.number} was cancelled.")
-
-    def nudge(self) -> None:
-        """Look at the row now: someone may have cancelled."""
-        self._nudge.set()
+        self._steps: list[dict[str, Any]] = list(deployment.steps)
 
     async def enter(self, step: Step, *, note: str = "", **values: Any) -> None:
         """Begin a step: recorded with its time, told as an event, conditional on the fence."""
@@ -190,8 +146,7 @@ class Attempt:
         statement = update(Deployment).where(mine).values(facts).returning(Deployment)
         row = (await work.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
         if row is None:
-            self.is_fence_lost = True
-            raise FenceLost(f"Deployment {self.deployment.number} was taken over by another worker.")
+            raise self.fence_lost()
         # Kept apart from the session: a rollback of this transaction would leave an object that cannot be read.
         work.session.expunge(row)
         self.deployment = row
@@ -200,7 +155,7 @@ class Attempt:
 
     async def hand_back(self, *, after: timedelta, reason: str) -> None:
         """Let the next attempt begin after a while; tried until the database takes it, or the lease is over anyway."""
-        await self._let_go()
+        await self.let_go()
         ends_at = utc_now() + self.platform.settings.lease
         while utc_now() < ends_at:
             try:
@@ -219,7 +174,7 @@ class Attempt:
     async def put_down(self, *, reason: str) -> None:
         """Leave a built member of a group to its group, without a lease; `reason` says what it waits for."""
         await self.log.flush()
-        await self._let_go()
+        await self.let_go()
         self._close_step(utc_now())
         await self.record(
             is_built=True, steps=list(self._steps), step=Step.WAIT.value, queue_reason=reason, lease_until=None
@@ -254,39 +209,19 @@ class Attempt:
         last["seconds"] = round((now - datetime.fromisoformat(last["started_at"])).total_seconds(), 3)
         self._steps[-1] = last
 
-    async def _keep_lease(self) -> None:
-        """Renew the lease; stop the job when the fence is lost, the lease ran out unrenewed, or someone cancelled."""
-        lease = self.platform.settings.lease
-        renewed_at = utc_now()
-        while not self.is_fence_lost:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(lease.total_seconds() / 3):
-                    await self._nudge.wait()
-            self._nudge.clear()
-            renewed_at = await self._renew(renewed_at, lease)
-            if self._job is not None and (self.is_cancelled or self.is_fence_lost):
-                self._job.cancel()
-
-    async def _renew(self, renewed_at: datetime, lease: timedelta) -> datetime:
+    def _renewal(self) -> ReturningUpdate[datetime | None, datetime | None, str]:
         mine = and_(Deployment.id == self.deployment.id, Deployment.attempt == self.deployment.attempt)
-        statement = (
+        return (
             update(Deployment)
             .where(mine, Deployment.status.in_(RUNNING))
-            .values(lease_until=func.now() + lease)
+            .values(lease_until=func.now() + self.platform.settings.lease)
             .returning(Deployment.cancel_requested_at, Deployment.switched_at, Deployment.cancel_status)
         )
-        try:
-            async with self.platform.database.transaction() as work:
-                row = (await work.session.execute(statement)).first()
-        except Unavailable as error:
-            _log.warning("The lease of deployment %s could not be renewed: %s", self.deployment.id, error)
-            self.is_fence_lost = utc_now() - renewed_at > lease
-            return renewed_at
-        self.is_fence_lost = row is None
-        if row is not None:
-            self.is_cancelled = row[0] is not None and row[1] is None
-            self.cancel_status = DeploymentStatus(row[2])
-        return utc_now()
+
+    def _note(self, row: Row[*tuple[Any, ...]]) -> None:
+        cancelled_at, switched_at, status = row
+        self.is_cancelled = cancelled_at is not None and switched_at is None
+        self.cancel_status = DeploymentStatus(status)
 
 
 async def expire_dead_leases(platform: Platform, *, host: str, live_workers: frozenset[str]) -> None:

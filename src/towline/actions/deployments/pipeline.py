@@ -87,7 +87,7 @@ async def _run_to_its_end(attempt: Attempt) -> None:
         job = await load_job(work, attempt.deployment.workload_id)
         missing = await find_failed_need(work, attempt.deployment)
     try:
-        await attempt.run(_steps(attempt, job, missing=missing))
+        await attempt.carry_out(_steps(attempt, job, missing=missing))
     except FenceLost:
         raise
     except Cancelled as error:

@@ -1,23 +1,22 @@
 """GroupAttempt: one worker's hold on a group and all its built members; claim, lease, fence, cancel."""
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from towline.actions.deployments.attempt import RUNNING
 from towline.actions.deployments.waiting import OPEN, begin_group, emit_group, is_held_up
 from towline.actions.graph.decision import Decision, MemberState, decide
+from towline.actions.hold import Hold
 from towline.actions.platform import Platform
-from towline.errors import Cancelled, FenceLost, Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -70,17 +69,18 @@ async def claim_next_group(platform: Platform) -> Claimed | None:
 
 async def _claim_next_group(platform: Platform) -> Claimed | None:
     async with platform.database.transaction() as work:
-        group_id = await work.session.scalar(_claimable(), {"now": utc_now()})
-        if group_id is None:
+        found = (await work.session.execute(_claimable())).first()
+        if found is None:
             return None
+        group_id, now = found
         # Members before their group, as everyone who changes both locks them.
         query = select(Deployment).where(Deployment.group_id == group_id).order_by(Deployment.id).with_for_update()
         deployments = (await work.session.scalars(query)).all()
-        lease_until = utc_now() + platform.settings.lease
+        lease_until = now + platform.settings.lease
         facts = {"worker": platform.worker_name, "lease_until": lease_until, "queue_reason": ""}
         statement = (
             update(Group)
-            .where(Group.id == group_id, Group.status.in_(OPEN), _is_free(utc_now()))
+            .where(Group.id == group_id, Group.status.in_(OPEN), _is_free())
             .values(attempt=Group.attempt + 1, **facts)
             .returning(Group)
         )
@@ -101,8 +101,8 @@ async def _claim_next_group(platform: Platform) -> Claimed | None:
 
 
 @cache
-def _claimable() -> Select[str]:
-    """Built once, like the same of deployments; asks for `now`."""
+def _claimable() -> Select[str, datetime]:
+    """Built once, like the same of deployments; with the database's time, since workers' clocks may differ."""
     member = Deployment.group_id == Group.id
     is_pending = exists().where(member, Deployment.status.in_(OPEN), ~Deployment.is_built)
     lost = (DeploymentStatus.FAILED.value, DeploymentStatus.CANCELLED.value, DeploymentStatus.SUPERSEDED.value)
@@ -113,60 +113,21 @@ def _claimable() -> Select[str]:
     is_waiting = exists().where(is_queued, or_(is_held_up(), is_taken))
     can_start = and_(~is_pending, ~is_waiting)
     has_work = or_(can_start, is_broken, Group.cancel_requested_at.is_not(None))
-    is_open = and_(Group.status.in_(OPEN), _is_free(bindparam("now")))
-    return select(Group.id).where(is_open, has_work).order_by(Group.created_at).limit(1)
+    is_open = and_(Group.status.in_(OPEN), _is_free())
+    return select(Group.id, func.now()).where(is_open, has_work).order_by(Group.created_at).limit(1)
 
 
-def _is_free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    return or_(Group.lease_until.is_(None), Group.lease_until < now)
+def _is_free() -> ColumnElement[bool]:
+    return or_(Group.lease_until.is_(None), Group.lease_until < func.now())
 
 
-class GroupAttempt:
+class GroupAttempt(Hold):
     """A claimed group. Every write names the attempt it belongs to; zero rows means another worker took over."""
 
     def __init__(self, platform: Platform, claimed: Claimed) -> None:
-        self.platform = platform
+        super().__init__(platform, claimed.group.id, title=f"Group {claimed.group.number}")
         self.group = claimed.group
-        self._job: asyncio.Task[Any] | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._nudge = asyncio.Event()
         self.is_cancelled = claimed.group.cancel_requested_at is not None and claimed.group.switched_at is None
-        self.is_fence_lost = False
-
-    async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep_lease(), name=f"lease {self.group.id}")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait([keeper])
-
-    async def run(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
-        self._job = asyncio.create_task(steps, name=f"group {self.group.id}")
-        try:
-            return await self._job
-        except asyncio.CancelledError:
-            if not self._job.cancelled():
-                self._job.cancel()
-                await asyncio.wait([self._job])
-                raise
-            self._raise_reason()
-            raise
-        finally:
-            self._job = None
-
-    def _raise_reason(self) -> None:
-        if self.is_fence_lost:
-            raise FenceLost(f"Group {self.group.number} was taken over by another worker.")
-        if self.is_cancelled:
-            raise Cancelled(f"Group {self.group.number} was cancelled.")
-
-    def nudge(self) -> None:
-        """Look at the row now: someone may have cancelled."""
-        self._nudge.set()
 
     async def enter(self, step: str, *, progress: float) -> None:
         """Begin a step of the whole group: recorded and told."""
@@ -180,48 +141,28 @@ class GroupAttempt:
         statement = update(Group).where(self._mine()).values(facts).returning(Group)
         row = (await work.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
         if row is None:
-            self.is_fence_lost = True
-            raise FenceLost(f"Group {self.group.number} was taken over by another worker.")
+            raise self.fence_lost()
         # Kept apart from the session: a rollback of this transaction would leave an object that cannot be read.
         work.session.expunge(row)
         self.group = row
 
     async def hand_back(self, *, after: timedelta, reason: str) -> None:
         """Let the next attempt begin after a while."""
-        await self.__aexit__()
+        await self.let_go()
         async with self.platform.database.transaction() as work:
-            await self.write(work, lease_until=utc_now() + after, queue_reason=reason)
+            await self.write(work, lease_until=func.now() + after, queue_reason=reason)
 
     def _mine(self) -> Any:
         return and_(Group.id == self.group.id, Group.attempt == self.group.attempt, Group.status.in_(OPEN))
 
-    async def _keep_lease(self) -> None:
-        """Renew the lease; stop the job when the fence is lost, the lease ran out unrenewed, or someone cancelled."""
-        lease = self.platform.settings.lease
-        renewed_at = utc_now()
-        while not self.is_fence_lost:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(lease.total_seconds() / 3):
-                    await self._nudge.wait()
-            self._nudge.clear()
-            renewed_at = await self._renew(renewed_at, lease)
-            if self._job is not None and (self.is_cancelled or self.is_fence_lost):
-                self._job.cancel()
-
-    async def _renew(self, renewed_at: datetime, lease: timedelta) -> datetime:
+    def _renewal(self) -> ReturningUpdate[datetime | None, datetime | None]:
+        lease_until = func.now() + self.platform.settings.lease
         columns = (Group.cancel_requested_at, Group.switched_at)
-        statement = update(Group).where(self._mine()).values(lease_until=utc_now() + lease).returning(*columns)
-        try:
-            async with self.platform.database.transaction() as work:
-                row = (await work.session.execute(statement)).first()
-        except Unavailable as error:
-            _log.warning("The lease of group %s could not be renewed: %s", self.group.id, error)
-            self.is_fence_lost = utc_now() - renewed_at > lease
-            return renewed_at
-        self.is_fence_lost = row is None
-        if row is not None:
-            self.is_cancelled = row[0] is not None and row[1] is None
-        return utc_now()
+        return update(Group).where(self._mine()).values(lease_until=lease_until).returning(*columns)
+
+    def _note(self, row: Row[*tuple[Any, ...]]) -> None:
+        cancelled_at, switched_at = row
+        self.is_cancelled = cancelled_at is not None and switched_at is None
 
 
 async def expire_dead_group_leases(platform: Platform, *, host: str, live_workers: frozenset[str]) -> None:
@@ -241,5 +182,5 @@ async def release_group_leases(platform: Platform, worker: str) -> None:
         await work.session.execute(
             update(Group)
             .where(Group.worker == worker, Group.status.in_(OPEN), Group.lease_until.is_not(None))
-            .values(lease_until=utc_now())
+            .values(lease_until=func.now())
         )

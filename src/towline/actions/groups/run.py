@@ -55,7 +55,7 @@ async def run_group(platform: Platform, claimed: Claimed, register: "dict[str, G
 async def _run_to_its_end(crew: Crew, claimed: Claimed) -> None:
     decision = decide_on(claimed.group, claimed.deployments)
     if decision is Decision.FORWARD:
-        return await crew.run.run(_go_forward(crew))
+        return await crew.run.carry_out(_go_forward(crew))
     if decision is Decision.BACK:
         return await go_back(crew, await find_cause(crew), status=await _bad_end(crew))
     cause = await _find_failure(crew)
@@ -69,7 +69,7 @@ async def _run_to_its_end(crew: Crew, claimed: Claimed) -> None:
 async def _find_failure(crew: Crew) -> Cause | None:
     """Start and switch; None when that went well, else why it did not. What may pass by itself is raised."""
     try:
-        await crew.run.run(_start_and_switch(crew))
+        await crew.run.carry_out(_start_and_switch(crew))
     except FenceLost:
         raise
     except Cancelled:

@@ -1,21 +1,22 @@
 """Attempt: one worker's hold on one run; claim, lease, fence, cancel, and how it ends."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text, update
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from towline.actions.events import emit
+from towline.actions.hold import Hold
 from towline.actions.logs import LogWriter
 from towline.actions.platform import Platform
 from towline.actions.runs.telling import emit_finished, emit_started
-from towline.errors import Cancelled, FenceLost, Unavailable
+from towline.errors import Unavailable
 from towline.infra.database import Work
 from towline.models.base import utc_now
 from towline.models.runs import CronRun
@@ -62,50 +63,15 @@ def _claimable() -> Select[CronRun]:
     )
 
 
-class RunAttempt:
+class RunAttempt(Hold):
     """A claimed run. Every write names the attempt it belongs to; zero rows means another worker took over."""
 
+    cancels_once = True  # a program that was told to end has its grace, and the lease is kept meanwhile
+
     def __init__(self, platform: Platform, run: CronRun, log: LogWriter) -> None:
-        self.platform = platform
+        super().__init__(platform, run.id, title="The run")
         self.run = run
         self.log = log
-        self.is_cancelled = False
-        self.is_fence_lost = False
-        self._job: asyncio.Task[Any] | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._nudge = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep_lease(), name=f"lease {self.run.id}")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait([keeper])
-
-    async def carry_out(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Run the steps; Cancelled when someone cancelled meanwhile, FenceLost when another worker took over."""
-        self._job = asyncio.create_task(steps, name=f"run {self.run.id}")
-        try:
-            return await self._job
-        except asyncio.CancelledError:
-            if not self._job.cancelled():
-                self._job.cancel()
-                await asyncio.wait([self._job])
-                raise
-            if self.is_fence_lost:
-                raise self._fence_lost() from None
-            if self.is_cancelled:
-                raise Cancelled("The run was cancelled.") from None
-            raise
-        finally:
-            self._job = None
-
-    def nudge(self) -> None:
-        """Look at the row now: someone may have cancelled."""
-        self._nudge.set()
 
     async def finish(self, status: RunStatus, *, exit_code: int | None = None, error: str = "") -> None:
         """Write the end behind the last line of the log; tried until the database takes it or another worker did it."""
@@ -128,7 +94,7 @@ class RunAttempt:
             statement = update(CronRun).where(self._mine()).values(ended).returning(CronRun)
             run = (await work.session.scalars(statement)).one_or_none()
             if run is None:
-                raise self._fence_lost()
+                raise self.fence_lost()
             if status in {RunStatus.SUCCESS, RunStatus.FAILED}:
                 self._tell_health(work, workload, error=run.error)
             await emit_finished(self.platform, work, run)
@@ -145,35 +111,14 @@ class RunAttempt:
     def _mine(self) -> ColumnElement[bool]:
         return and_(CronRun.id == self.run.id, CronRun.attempt == self.run.attempt, CronRun.status == _RUNNING)
 
-    def _fence_lost(self) -> FenceLost:
-        return FenceLost(f"The run {self.run.id} was taken over by another worker.")
+    def _renewal(self) -> ReturningUpdate[datetime | None]:
+        lease_until = func.now() + self.platform.settings.lease
+        return (
+            update(CronRun).where(self._mine()).values(lease_until=lease_until).returning(CronRun.cancel_requested_at)
+        )
 
-    async def _keep_lease(self) -> None:
-        """Renew the lease; stop the job when the fence is lost, the lease ran out unrenewed, or someone cancelled."""
-        renewed_at = utc_now()
-        while not self.is_fence_lost:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.platform.settings.lease.total_seconds() / 3):
-                    await self._nudge.wait()
-            self._nudge.clear()
-            renewed_at = await self._renew(renewed_at)
-            # Once only: a program that was told to end has its grace, and the lease is kept meanwhile.
-            if self._job is not None and not self._job.cancelling() and (self.is_fence_lost or self.is_cancelled):
-                self._job.cancel()
-
-    async def _renew(self, renewed_at: datetime) -> datetime:
-        lease = self.platform.settings.lease
-        statement = update(CronRun).where(self._mine()).values(lease_until=func.now() + lease)
-        try:
-            async with self.platform.database.transaction() as work:
-                row = (await work.session.execute(statement.returning(CronRun.cancel_requested_at))).first()
-        except Unavailable as error:
-            _log.warning("The lease of the run %s could not be renewed: %s", self.run.id, error)
-            self.is_fence_lost = utc_now() - renewed_at > lease
-            return renewed_at
-        self.is_fence_lost = row is None
-        self.is_cancelled = row is not None and row[0] is not None
-        return utc_now()
+    def _note(self, row: Row[*tuple[Any, ...]]) -> None:
+        self.is_cancelled = row[0] is not None
 
 
 async def expire_dead_run_leases(platform: Platform, *, host: str, live_workers: frozenset[str]) -> None:
