@@ -3,6 +3,7 @@
 import secrets
 import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
@@ -14,6 +15,7 @@ from tests.e2e.requests_platform import GitPlatform, running_platform
 from tests.running import RunningTowline, running_towline
 from tests.sources.certificates import write_certificate
 
+from towline.contract.deployments import DeploymentQuery
 from towline.contract.hooks import HookCreate
 from towline.contract.previews import PreviewRules
 
@@ -27,6 +29,8 @@ class RequestTimes:
     answers: list[float] = field(default_factory=list[float])
     builds: list[float] = field(default_factory=list[float])
     starts: list[float] = field(default_factory=list[float])
+    parts: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    """Where the time went: until the deployment was there, until it began, and each of its steps."""
 
 
 def measure_requests(run: Run, bare: BareDocker) -> RequestTimes:
@@ -52,13 +56,27 @@ def _measure_rounds(
 ) -> None:
     _answer(towline, platform, 1)  # the first one also fills caches
     for number in run.rounds("request", quick=3, full=10, by=25):
+        began_at = datetime.now(UTC)
         times.answers.append(_answer(towline, platform, number + 2))
+        _note_parts(towline, times, number + 2, began_at=began_at)
         with written(app(secrets.token_hex(16))) as tree:
             image, seconds = bare.build(tree, "preview")
         times.builds.append(seconds)
         container = bare.start(image)
         times.starts.append(container.seconds)
         bare.remove(container)
+
+
+def _note_parts(towline: RunningTowline, times: RequestTimes, number: int, *, began_at: datetime) -> None:
+    query = DeploymentQuery(project="bench", environment=f"pr-{number}")
+    deployment = towline.client.deployments.list(query).items[0]
+    found = {"made": deployment.created_at - began_at}
+    if deployment.started_at is not None:
+        found["claimed"] = deployment.started_at - deployment.created_at
+    for name, took in found.items():
+        times.parts.setdefault(name, []).append(took.total_seconds())
+    for step in deployment.steps:
+        times.parts.setdefault(step.step, []).append(step.seconds or 0.0)
 
 
 def _connect(towline: RunningTowline, platform: GitPlatform) -> GitPlatform:

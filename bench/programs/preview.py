@@ -37,6 +37,7 @@ def measure(run: Run) -> Sequence[Result]:
     """Requests that become previews, beside bare builds and starts; then the burst."""
     with bare_docker() as docker:
         times = measure_requests(run, docker)
+    run.note("; ".join(f"{name} {in_words(taken)}" for name, taken in times.parts.items()))
     bare = [build + start for build, start in zip(times.builds, times.starts, strict=True)]
     overheads = [answered - reference for answered, reference in zip(times.answers, bare, strict=True)]
     reference = f"bare docker build {in_words(times.builds)} + start {in_words(times.starts)}"
