@@ -23,7 +23,7 @@ from towline.web.arrivals import find_person, with_error_page
 from towline.web.deps import Call, get_platform
 from towline.web.forms import read_form, redirect
 from towline.web.operations import OperationRouter
-from towline.web.pages import account_tabs, page
+from towline.web.pages import PROJECTS, account_tabs, page
 
 router = OperationRouter()
 _PAGE = "/account/identities"
@@ -69,7 +69,7 @@ async def show_identities(request: Request) -> Response:
         choices = '<p class="hint">No provider is set up here; administrators add them under Platform, Sign-in.</p>'
     told = f"<p>Other providers by which you, {escape(person.caller.email)}, can sign in.</p>"
     body = account_tabs(_PAGE) + told + rows + choices
-    return page(title="Identities", body=body, status=200, headers={}, has_form=True)
+    return page(title="Identities", body=body, status=200, headers={}, has_form=True, way_on=PROJECTS)
 
 
 async def change_identities(request: Request) -> Response:

@@ -39,6 +39,9 @@ ACCOUNT_PAGES: Final = (
 )
 """Pages of one's own account, and what they are called."""
 
+PROJECTS: Final = ("/", "Projects")
+"""The way on from pages of those who are signed in."""
+
 
 async def get_error_page(request: Request) -> Response:
     """What Traefik shows instead of its own answer, as HTML or, for programs, as a problem."""

@@ -22,7 +22,7 @@ from towline.web.deps import get_platform
 from towline.web.entrance import SCRIPT_PATH
 from towline.web.forms import error_page, redirect
 from towline.web.operations import OperationRouter
-from towline.web.pages import account_tabs, page
+from towline.web.pages import PROJECTS, account_tabs, page
 
 PAGE_PATH: Final = "/account/security"
 _SIGN_IN: Final = f"/sign-in?next={PAGE_PATH}"
@@ -55,7 +55,15 @@ async def show_security(request: Request) -> Response:
         + f"<section><h2>Authenticator app</h2>{_totp(totp_since)}</section>"
         + (_recovery(codes_left) if passkeys or totp_since else "")
     )
-    return page(title="Security of your account", body=body, status=200, headers={}, has_form=True, script=SCRIPT_PATH)
+    return page(
+        title="Security of your account",
+        body=body,
+        status=200,
+        headers={},
+        has_form=True,
+        script=SCRIPT_PATH,
+        way_on=PROJECTS,
+    )
 
 
 async def get_script(request: Request) -> Response:

@@ -18,9 +18,9 @@ class Account:
     password: str
 
 
-def add_user(towline: RunningTowline, **invited: object) -> Account:
+def add_user(towline: RunningTowline, email: str = "", **invited: object) -> Account:
     """A new user, with what the invitation says (a project and a role, or administration)."""
-    email, password = f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24)
+    email, password = email or f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24)
     connection = towline.client.connection
     wanted = InvitationCreate.model_validate({"email": email, **invited})
     made = connection.send(Call("invitations.create", body=wanted), NewInvitation)

@@ -43,7 +43,8 @@ def main() -> None:
     build_base(Path(tempfile.mkdtemp()))
     try:
         with running_towline(**QUICK) as towline, serve_repositories() as platform:
-            owner, viewer = add_user(towline, is_administrator=True), add_user(towline)
+            owner = add_user(towline, "ann@example.com", is_administrator=True)
+            viewer = add_user(towline, "kim@example.com")
             first = [({"first": "/"}, owner), ({"nobody": "/"}, viewer)]
             _photograph(towline, first, folder)
             sights = _furnish(towline, platform, owner, viewer)
@@ -58,7 +59,7 @@ def _furnish(towline: RunningTowline, platform: str, owner: Account, viewer: Acc
     pages = fill(towline, "shop", platform, _SAID) | {"more": "/"}
     others = add_bare(towline, "bare") | add_strange(towline, "strange")
     towline.client.members.add("shop", MemberAdd(user=viewer.email, role="viewer"))
-    invited = InvitationCreate(email="kim@example.com", project="shop", role="developer")
+    invited = InvitationCreate(email="lee@example.com", project="shop", role="developer")
     link = towline.client.invitations.create(invited).link
     seen = {f"viewer-{name}": path for name, path in pages.items() if name in _OF_VIEWERS}
     shut = SHUT | _PAGES_ELSEWHERE | ({"invitation": link.removeprefix(towline.api_url)} if link else {})
