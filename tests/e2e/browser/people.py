@@ -18,7 +18,7 @@ class Account:
     password: str
 
 
-def add_user(towline: RunningTowline, email: str = "", **invited: object) -> Account:
+def add_user(towline: RunningTowline, email: str = "", /, **invited: object) -> Account:
     """A new user, with what the invitation says (a project and a role, or administration)."""
     email, password = email or f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24)
     connection = towline.client.connection
