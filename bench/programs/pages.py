@@ -149,7 +149,7 @@ def _read_by_many(run: Run, towline: RunningTowline, base_image: str) -> Sequenc
     towline.create_service("bench", "web", type="worker", stop_grace_seconds=0)
     looks = [_memory_of_api(towline)]
     run.tell(f"{count} lines for {_READERS} readers")
-    tree = even_tree(base_image, count, delay=5.0)
+    tree = even_tree(base_image, count, delay=3.0)
     before = use_by_part(towline.folder)
     seen, _ = build_and_listen(
         towline,
