@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, quote_plus
 
 import pytest
 from tests.stand_ins import World
 
-from towline.actions.logs import LogWriter, follow_lines, read_lines
+from towline.actions.logs import LogWriter, follow_lines, log_channel, read_lines
 from towline.actions.masking import MASK, Masker
 
 
@@ -48,6 +49,24 @@ async def test_a_follower_ends_once_the_log_is_over_and_read(world: World) -> No
     ]
 
     assert seen == list(range(1, 11))
+
+
+async def test_a_writer_learns_whether_its_log_is_followed(world: World) -> None:
+    channel, streams = log_channel("dep_1"), world.platform.streams
+    assert await streams.publish(channel, b"[]") == 0
+    async with streams.subscribe(channel), streams.subscribe(channel):
+        assert await streams.publish(channel, b"[]") == 1  # one process, however many follow in it
+
+
+async def test_a_batch_keeps_what_each_line_is(world: World) -> None:
+    at = datetime(2026, 8, 1, 12, tzinfo=UTC)
+    async with LogWriter(world.platform, "dep_1", project_id=world.project.id) as log:
+        await log.write("one", stream="stderr", level="error", instance_id="ins_1", at=at)
+        await log.write("{a,b}\\", at=at + timedelta(seconds=1))
+    expected = [(1, at, "stderr", "error", "ins_1", "one")]
+    expected += [(2, at + timedelta(seconds=1), "system", "info", None, "{a,b}\\")]
+    names = ("sequence", "at", "stream", "level", "instance_id", "message")
+    assert [tuple(line[name] for name in names) for line in await read_lines(world.platform, "dep_1")] == expected
 
 
 async def test_lines_are_searched_and_tailed(world: World) -> None:
