@@ -1,14 +1,14 @@
 """Tables of pages: each cell says which column it is of, for phones, where cells stand below each other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import chain, repeat
 from typing import Final
 
 _TABLE: Final = re.compile(r"<table>.*?</table>", re.DOTALL)
 _HEADING: Final = re.compile(r'<th scope="col">([^<]*)</th>')
-_CELL: Final = re.compile(r"<td(?=[ >])")
 _ROW: Final = "<tr"
+_CELL: Final = "<td"
 
 
 def name_cells(page: str) -> str:
@@ -17,16 +17,12 @@ def name_cells(page: str) -> str:
 
 
 def _named(table: str) -> str:
-    names = _HEADING.findall(table)
-    head, *rows = table.split(_ROW)
-    return _ROW.join((head, *(_CELL.sub(_Namer(names), row) for row in rows)))
+    cells = [f'{_CELL} data-of="{name}"' for name in _HEADING.findall(table)]
+    return _ROW.join(_named_row(row, cells) for row in table.split(_ROW))
 
 
-class _Namer:
-    """Names the cells of one row, one after the other; one beyond the last column has no name."""
-
-    def __init__(self, names: list[str]) -> None:
-        self._names: Iterator[str] = chain(names, repeat(""))
-
-    def __call__(self, found: re.Match[str]) -> str:
-        return f'{found[0]} data-of="{next(self._names)}"'
+def _named_row(row: str, cells: Sequence[str]) -> str:
+    """A row whose cells begin as the columns say; one beyond the last column begins as it did."""
+    before, *rest = row.split(_CELL)
+    begun = zip(chain(cells, repeat(_CELL)), rest, strict=False)
+    return before + "".join(map("".join, begun))
