@@ -86,5 +86,9 @@ async def test_the_first_page_of_an_administrator_shows_the_first_steps_and_what
     assert "Only browsers on this machine reach it." in page
     assert 'href="http://web-shop.localhost"' in page.partition('id="first-part"')[2].partition("</section>")[0]
     assert "First steps" not in (await scene.people["owner"].get("/")).text
+    await scene.world.deploy("exits:1")
+    steps = (await scene.people["root"].get("/")).text.partition('id="first-part"')[2].partition("</section>")[0]
+    assert "failed; the release before it serves on." in steps
+    assert '<span class="state bad">Failed' not in steps
     answer = await scene.people["root"].call("GET", "/platform/domain-check?domain=shop.localhost")
     assert (answer.json()["host"], answer.json()["problem"]) == ("towline-check.shop.localhost", "")
