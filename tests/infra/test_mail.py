@@ -75,10 +75,19 @@ async def test_a_refusal_is_told_in_the_words_of_the_server(inbox: Inbox) -> Non
 
 
 async def test_a_silent_server_and_a_closed_port_are_named_in_time() -> None:
-    async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0) as silent:
+    is_over = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        is_over.set()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
         with pytest.raises(MailNotSent, match=rf"127\.0\.0\.1:{port} did not answer|timed out"):
             await send_mail(parse_smtp_url(f"smtp://127.0.0.1:{port}"), message(), timeout=0.2)
+        await is_over.wait()
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
