@@ -26,7 +26,7 @@ MANY: Final = int(os.environ.get("TOWLINE_FUZZ_EXAMPLES", "60"))
 """How many calls of each kind to each operation."""
 
 AREAS: Final = sorted({operation.id.partition(".")[0] for operation in OPERATIONS if operation.method != "WEBSOCKET"})
-SECONDS: Final = float(os.environ.get("TOWLINE_FUZZ_SECONDS", "600")) / len(AREAS)
+SECONDS: Final = float(os.environ.get("TOWLINE_FUZZ_SECONDS", "200")) / len(AREAS)
 """After which time a group of operations is left as it is: so long for all of them together, however many come."""
 OTHER_NAMES: Final = {"user": "member", "dependency": "needed"}
 SET: Final = {"environment": "staging", "number": "1", "name": "KEPT"}
