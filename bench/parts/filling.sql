@@ -123,7 +123,9 @@ INSERT INTO health_checks (workload_id, checked_at, status, response_ms, error)
 SELECT pg_temp.id_of('wrk', pg_temp.service_of(n)), pg_temp.time_of(n), 'healthy', 2.5, ''
 FROM generate_series(1, pg_temp.wanted('deployments')) n;
 
+-- Numbered far from those that are made meanwhile: chaining a million entries would go on for the whole measurement.
 INSERT INTO audit_entries
-    (created_at, project_id, actor_id, key_id, session_id, via, address, action, object_id, outcome, detail, before, after)
-SELECT pg_temp.time_of(n), pg_temp.id_of('prj', 1), '', '', '', '', '127.0.0.1', 'services.deploy', '', 'allowed', '{}', '{}', '{}'
+    (created_at, project_id, actor_id, key_id, session_id, via, address, action, object_id, outcome, detail, before, after, sequence, hash)
+SELECT pg_temp.time_of(n), pg_temp.id_of('prj', 1), '', '', '', '', '127.0.0.1', 'services.deploy', '', 'allowed', '{}', '{}', '{}',
+    1000000000 + n, ''
 FROM generate_series(1, pg_temp.wanted('deployments')) n;

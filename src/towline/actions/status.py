@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
@@ -177,7 +177,9 @@ def _places() -> Select[*tuple[Any, ...]]:
 def _facts() -> tuple[ColumnElement[Any], ...]:
     """What other rows tell of a workload: its routes, the oldest open deployment, the newest of all."""
     mine = Deployment.workload_id == Workload.id
-    is_open = mine & Deployment.status.in_(OPEN_STATUSES)
+    # Written out: a plan for any statuses could not use the small index of the open ones, and read all of a workload.
+    open_statuses = bindparam("open_statuses", OPEN_STATUSES, type_=Text(), expanding=True, literal_execute=True)
+    is_open = mine & Deployment.status.in_(open_statuses)
     oldest_open = select(Deployment.id).where(is_open).order_by(Deployment.number).limit(1)
     newest = select(Deployment.id).where(mine).order_by(Deployment.number.desc()).limit(1)
     return (
