@@ -21,6 +21,7 @@ from towline.builders.dockerfile import DockerfileBuilder
 from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
+from towline.infra.disk_reserve import DiskReserve
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
 from towline.infra.streams import Streams
@@ -93,7 +94,7 @@ def _platform(settings: Settings) -> Platform:
         orchestrator=MemoryOrchestrator(),
         router=MemoryRouter(),
         storage=storage,
-        uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes),
+        uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes, reserve=DiskReserve(settings.data_dir)),
         counters=Counters(settings.redis_url),
         dumps=LocalDumps(settings.backups_dir),
         repositories=make_repositories(settings),

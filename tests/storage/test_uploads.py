@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from towline.errors import Conflict, InvalidInput, NotFound, TooLarge
+from towline.infra.disk_reserve import DiskReserve
 from towline.storage.base import UploadFiles
 from towline.storage.uploads import LocalUploads
 
@@ -155,7 +156,7 @@ class TestLocalUploads(UploadFilesContract):
 
     @pytest.fixture
     def uploads(self, folder: Path) -> UploadFiles:
-        return LocalUploads(folder, max_bytes=20_000)
+        return LocalUploads(folder, max_bytes=20_000, reserve=DiskReserve(folder))
 
     async def test_what_is_older_than_a_day_goes_unless_kept(self, uploads: UploadFiles, folder: Path) -> None:
         await uploads.create(len(CONTENT), DIGEST)

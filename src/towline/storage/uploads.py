@@ -24,11 +24,11 @@ _CHUNK = 1024 * 1024
 class LocalUploads(UploadFiles):
     """Complete uploads are `sha256/ab/<hex>` under `uploads_dir`, unfinished ones `partial/<hex>.<announced size>`."""
 
-    def __init__(self, uploads_dir: Path, *, max_bytes: int = 1024**3, reserve: DiskReserve | None = None) -> None:
+    def __init__(self, uploads_dir: Path, *, reserve: DiskReserve, max_bytes: int = 1024**3) -> None:
         self._folder = uploads_dir
         self._partial = uploads_dir / "partial"
         self._max_bytes = max_bytes
-        self._reserve = reserve or DiskReserve(uploads_dir)
+        self._reserve = reserve
 
     async def create(self, size: int, digest: str) -> int:
         """Announce an archive; return how many of its bytes are there already (`size` when it is complete)."""
