@@ -81,6 +81,12 @@ def test_a_service_is_named_by_option_or_by_argument(deployed: Run, tmp_path: Pa
     assert "shop/other" in deployed("status", "--service", "other").out
 
 
+def test_the_example_is_deployed_and_followed(deployed: Run) -> None:
+    shown = deployed("projects", "create-example")
+    assert (shown.code, "building" in shown.out) == (0, True)
+    assert deployed("projects", "create-example", "--json").json["project"] == "hello"
+
+
 def test_lifecycle_commands(deployed: Run) -> None:
     assert deployed("scale", "3", "--json").json["replicas"] == 3
     assert deployed("stop", "--json").json["state"] == "stopped"

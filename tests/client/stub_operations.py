@@ -302,6 +302,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "services.get": lambda state, path, _q, _b: state.services[state.find_key(path["project"], path["service"])],
     "services.update": lambda state, path, _query, body: state.update_service(path["project"], path["service"], body),
     "services.delete": _delete_service,
+    "projects.createExample": lambda state, _path, _query, _body: state.deploy_example(),
     "services.deploy": lambda state, path, _query, body: state.deploy(path["project"], path["service"], body),
     "services.scale": _change_status(),
     "services.restart": _change_status(),

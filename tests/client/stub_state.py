@@ -137,6 +137,12 @@ class StubState:
         self.requests[deployment.id] = body
         return deployment
 
+    def deploy_example(self) -> Deployment:
+        if "hello" not in self.projects:
+            self.create_project(ProjectCreate(name="hello"))
+            self.create_service("hello", ServiceCreate(name="hello"))
+        return self.deploy("hello", "hello", DeployRequest())
+
     def look_at(self, deployment_id: str) -> Deployment:
         """The deployment, one step further than at the look before."""
         if deployment_id not in self.deployments:

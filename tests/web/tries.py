@@ -57,6 +57,7 @@ TRIES: Final[dict[str, Try]] = {
     "projects.list": Try(EVERYONE, "GET", "/projects"),
     "projects.listSummaries": Try(replace(VIEWS, stranger=OK, foreign=OK, elsewhere=OK), "GET", "/project-summaries"),
     "projects.create": Try(CREATES, "POST", "/projects", {"name": "new-{number}"}),
+    "projects.createExample": Try(CREATES, "POST", "/example"),
     "projects.get": Try(VIEWS, "GET", _P),
     "projects.update": Try(OWNS, "PATCH", _P, {"description": "x"}),
     "projects.delete": Try(OWNS, "DELETE", _P),

@@ -1,7 +1,7 @@
 """Uploads: archives announced by digest, received in pieces, and deployable by the project that sent them."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -96,6 +96,18 @@ async def append(
     return await _finish(platform, project_id, state)
 
 
+async def keep_archive(platform: Platform, work: Work, *, project_id: str, content: bytes) -> str:
+    """Take an archive of this process's own making as an upload of the project; its digest."""
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    state = await announce(platform, work, project_id=project_id, digest=digest, size=len(content))
+    if not await platform.uploads.has_upload(digest):
+        await platform.uploads.append(digest, state.offset, _as_chunks(content[state.offset :]))
+        await platform.uploads.complete(digest)
+    mine = (Upload.project_id == project_id, Upload.digest == digest)
+    await work.session.execute(update(Upload).where(*mine).values(is_complete=True))
+    return digest
+
+
 async def check_deployable(platform: Platform, work: Work, *, project_id: str, digest: str) -> None:
     """Return when the project has sent the whole archive and it is still there; InvalidInput otherwise."""
     query = select(Upload.is_complete).where(Upload.project_id == project_id, Upload.digest == digest)
@@ -103,6 +115,10 @@ async def check_deployable(platform: Platform, work: Work, *, project_id: str, d
         raise InvalidInput(
             f"The project has no complete upload {digest}.", hint="Send the archive first, then deploy.", field="upload"
         )
+
+
+async def _as_chunks(content: bytes) -> AsyncGenerator[bytes]:
+    yield content
 
 
 async def _verify(chunks: AsyncIterator[bytes], *, digest: str, size: int) -> None:

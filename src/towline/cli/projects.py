@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from towline.cli.following import follow_deployment
 from towline.cli.options import AsJson, ProjectOption, Yes
 from towline.cli.session import open_session
 from towline.contract.projects import Project, ProjectCreate, ProjectSummary, ProjectUpdate
@@ -64,6 +65,14 @@ def create_project(
         body = ProjectCreate(name=name, base_domain=base_domain, description=description or "")
         project = session.client.projects.create(body)
         session.output.model(project, _facts(project))
+
+
+@projects.command("create-example")
+def create_example(*, as_json: AsJson = False) -> None:
+    """Create the example project and deploy it; what is there of it stays."""
+    with open_session(as_json=as_json) as session:
+        deployment = session.client.projects.create_example()
+        follow_deployment(session.client, deployment, output=session.output)
 
 
 @projects.command("show")

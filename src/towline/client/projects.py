@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from towline.client.connection import Call, Connection
 from towline.contract.base import PageQuery
+from towline.contract.deployments import Deployment
 from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList, EnvironmentUpdate, ShareLinks
 from towline.contract.projects import (
     Project,
@@ -41,6 +42,10 @@ class Projects:
     def create(self, project: ProjectCreate, *, idempotency_key: str | None = None) -> Project:
         """Create a project; Conflict when the name is taken."""
         return self._connection.send(Call("projects.create", body=project, idempotency_key=idempotency_key), Project)
+
+    def create_example(self) -> Deployment:
+        """Create the example project and deploy it; the deployment under way or live when there is one already."""
+        return self._connection.send(Call("projects.createExample"), Deployment)
 
     def get(self, project: str) -> Project:
         """A project, or NotFound."""

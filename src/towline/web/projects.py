@@ -5,12 +5,19 @@ from typing import Any
 from starlette.responses import Response
 
 from towline.actions.access import Permission
+from towline.actions.example import deploy_example, lock_example
 from towline.actions.project_summaries import ProjectSummary, summarise_projects
 from towline.actions.projects import create_project, delete_project, get_project_view, list_projects, update_project
 from towline.contract.base import PageQuery
+from towline.contract.deployments import Deployment
 from towline.contract.projects import Project, ProjectCreate, ProjectUpdate
+from towline.contract.services import ServiceCreate
+from towline.errors import Conflict, NotFound
+from towline.infra.example import EXAMPLE, EXAMPLE_PORT
+from towline.models import projects as rows
 from towline.web.answering import json_response
 from towline.web.cursors import decode_cursor, page_of
+from towline.web.deployments import show as show_deployment
 from towline.web.deployments import to_json
 from towline.web.deps import Call
 from towline.web.operations import OperationRouter
@@ -52,6 +59,28 @@ async def create(call: Call, body: ProjectCreate) -> Project:
     call.found_project = project
     call.note(project.id, name=project.name)
     return await _show(call)
+
+
+@router.operation("projects.createExample")
+async def create_example(call: Call) -> Deployment:
+    """The example, as a deployment that goes on or has ended well."""
+    project = await lock_example(call.work)
+    if project is not None:
+        await _check_example(call)
+    fields = ServiceCreate(name=EXAMPLE, port=EXAMPLE_PORT).model_dump(mode="json")
+    deployment = await deploy_example(call.platform, call.work, call.caller, project=project, service_fields=fields)
+    call.found_project = await call.session.get_one(rows.Project, deployment.project_id)
+    call.note(deployment.id, name=EXAMPLE)
+    return await show_deployment(call, deployment.id)
+
+
+async def _check_example(call: Call) -> None:
+    """A project of that name may be somebody else's, who is not told of; so the same is said as of any taken name."""
+    try:
+        for permission in (Permission.DEPLOY, Permission.MANAGE_SERVICES):
+            await call.get_project(EXAMPLE, permission=permission)
+    except NotFound as error:
+        raise Conflict(f"There is already a project named {EXAMPLE!r}.", hint="Ask its owner for access.") from error
 
 
 @router.operation("projects.get")

@@ -3,6 +3,7 @@
 from typing import Final
 
 from towline.contract.base import PageQuery
+from towline.contract.deployments import Deployment
 from towline.contract.environments import Environment, EnvironmentCreate, EnvironmentList, EnvironmentUpdate, ShareLinks
 from towline.contract.operations import Operation, accept, create, delete, read, update
 from towline.contract.projects import Project, ProjectCreate, ProjectList, ProjectSummaryList, ProjectUpdate
@@ -28,6 +29,15 @@ PROJECT_OPERATIONS: Final = (
         takes=ProjectCreate,
         gives=Project,
         summary="Create a project",
+    ),
+    Operation(
+        "projects.createExample",
+        "POST",
+        "/example",
+        "Create the example project and deploy it; what is there of it stays",
+        "create_projects",
+        response=Deployment,
+        status=202,
     ),
     read("projects.get", _PROJECT, needs="view_projects", gives=Project, summary="Show a project"),
     update(
