@@ -90,6 +90,14 @@ class Caller:
         return self.scopes is None or permission in self.scopes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundProject:
+    """A project that a caller may see, None when there is none, and the caller's role in it."""
+
+    project: Project | None = None
+    role: str | None = None
+
+
 ANONYMOUS: Final = Caller(user_id="")
 SYSTEM: Final = Caller(user_id="system", is_administrator=True)
 """Towline itself: cascade, reconciliation, expiry."""
@@ -176,30 +184,34 @@ async def get_project(
     """A project by id or name where the caller has the permission; NotFound, Forbidden or Unauthenticated otherwise."""
     query = _project_query(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
     row = (await session.execute(query, _wanted(caller, reference))).first() if caller.user_id else None
-    project, role = (None, None) if row is None else row
-    return _permitted(caller, permission, reference=reference, project=project, role=role)
+    found = FoundProject() if row is None else FoundProject(*row)
+    return permit(caller, permission, found, reference=reference)
 
 
 async def read_project(
     database: Database, caller: Caller, reference: str, *, permission: Permission = Permission.VIEW_PROJECTS
 ) -> Project:
     """What `get_project` gives, by a statement compiled once and outside any transaction: for what is asked often."""
+    found = await find_project(database, caller, reference)
+    return permit(caller, permission, found, reference=reference)
+
+
+async def find_project(database: Database, caller: Caller, reference: str) -> FoundProject:
+    """A project the caller may see, by id or name, with the caller's role in it; `permit` says what may be done."""
     read = _project_read(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
     rows = await read.fetch(database, **_wanted(caller, reference)) if caller.user_id else ()
     found = dict(rows[0]) if rows else {}
     role = found.pop("role", None)
-    project = Project(**found) if found else None
-    return _permitted(caller, permission, reference=reference, project=project, role=role)
+    return FoundProject(Project(**found) if found else None, role)
 
 
-def _permitted(
-    caller: Caller, permission: Permission, *, reference: str, project: Project | None, role: str | None
-) -> Project:
-    if project is None:
+def permit(caller: Caller, permission: Permission, found: FoundProject, *, reference: str) -> Project:
+    """The project that was found, where the caller has the permission; NotFound, Forbidden or Unauthenticated else."""
+    if found.project is None:
         check(caller, permission, role=None)
         raise NotFound(f"There is no project {reference!r}, or you may not see it.")
-    check(caller, permission, role=role, project_id=project.id)
-    return project
+    check(caller, permission, role=found.role, project_id=found.project.id)
+    return found.project
 
 
 def _wanted(caller: Caller, reference: str) -> dict[str, str | None]:

@@ -1,9 +1,10 @@
 """Environments: production is always there; the network of one is made when it is first needed."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import Boolean, Select, Text, bindparam, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,12 +25,7 @@ PRODUCTION = "production"
 
 async def find_environment(work: Work, project_id: str, name: str) -> Environment | None:
     """A project's environment by name or id."""
-    query = select(Environment).where(
-        Environment.project_id == project_id,
-        Environment.deleted_at.is_(None),
-        (Environment.name == name) | (Environment.id == name),
-    )
-    return (await work.session.scalars(query)).one_or_none()
+    return (await work.session.scalars(_named(), {"project_id": project_id, "name": name})).one_or_none()
 
 
 async def get_environment(work: Work, project_id: str, name: str) -> Environment:
@@ -62,11 +58,26 @@ async def list_environments(
     session: AsyncSession, project_id: str, *, after: tuple[bool, str] | None, limit: int
 ) -> Sequence[Environment]:
     """A project's environments behind a position, production first, then by name."""
+    is_other, name = after or (False, "")  # no name is empty, so that this is before the first
+    wanted = {"project_id": project_id, "is_other": is_other, "name": name, "most": limit}
+    return (await session.scalars(_page(), wanted)).all()
+
+
+@cache
+def _named() -> Select[Environment]:
+    """Made once, as `_page`: making it takes longer than running it."""
+    mine = (Environment.project_id == bindparam("project_id"), Environment.deleted_at.is_(None))
+    name = bindparam("name")
+    return select(Environment).where(*mine, (Environment.name == name) | (Environment.id == name))
+
+
+@cache
+def _page() -> Select[Environment]:
     is_other = Environment.kind != EnvironmentKind.PRODUCTION.value
-    query = select(Environment).where(Environment.project_id == project_id, Environment.deleted_at.is_(None))
-    if after is not None:
-        query = query.where(tuple_(is_other, Environment.name) > after)
-    return (await session.scalars(query.order_by(is_other, Environment.name).limit(limit))).all()
+    after = tuple_(bindparam("is_other", type_=Boolean()), bindparam("name", type_=Text()))
+    mine = (Environment.project_id == bindparam("project_id"), Environment.deleted_at.is_(None))
+    behind = select(Environment).where(*mine, tuple_(is_other, Environment.name) > after)
+    return behind.order_by(is_other, Environment.name).limit(bindparam("most"))
 
 
 async def create_environment(

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from towline.actions.platform import Platform
 from towline.actions.routes import certificate_for, route_url
@@ -60,11 +61,14 @@ async def get_engine_status(platform: Platform) -> EngineStatus:
 
 async def count_open(work: Work) -> dict[str, int]:
     """How many deployments have each status that is not final, from the index of those."""
-    query = (
-        select(Deployment.status, func.count()).where(Deployment.status.in_(OPEN_STATUSES)).group_by(Deployment.status)
-    )
-    counts = dict((await work.session.execute(query)).all())
+    counts = dict((await work.session.execute(_open())).all())
     return {status: counts.get(status, 0) for status in OPEN_STATUSES}
+
+
+@cache
+def _open() -> Select[str, int]:
+    is_open = Deployment.status.in_(OPEN_STATUSES)
+    return select(Deployment.status, func.count()).where(is_open).group_by(Deployment.status)
 
 
 async def get_figures(platform: Platform) -> Figures:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import select, true
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, select, true
 from sqlalchemy.orm import aliased
 
 from towline.actions.overview import DeploymentOverview, add_facts, addresses, to_urls
@@ -17,6 +18,7 @@ from towline.values import EnvironmentKind, HealthStatus
 
 _WORST_FIRST: Final = (HealthStatus.UNHEALTHY, HealthStatus.DEGRADED, HealthStatus.HEALTHY)
 _MOST_URLS: Final = 20
+_IDS: Final = bindparam("ids", type_=ARRAY(Text))
 
 
 @dataclass(slots=True)
@@ -36,28 +38,32 @@ class ProjectSummary:
 async def summarise_projects(platform: Platform, work: Work, project_ids: Sequence[str]) -> dict[str, ProjectSummary]:
     """A summary of each project, by id."""
     found = {project_id: ProjectSummary() for project_id in project_ids}
-    for row in await work.session.execute(_running(project_ids)):
+    wanted = {"ids": list(project_ids)}
+    for row in await work.session.execute(_running(), wanted):
         summary = found[row.project_id]
         summary.healths.add(row.health)
         summary.urls += to_urls(platform, row.routes)[: _MOST_URLS - len(summary.urls)]
-    newest = (await work.session.scalars(_newest(project_ids))).all()
+    newest = (await work.session.scalars(_newest(), wanted)).all()
     for overview in await add_facts(platform, work.session, newest):
         found[overview.deployment.project_id].last = overview
     return found
 
 
-def _running(project_ids: Sequence[str]) -> Any:
+@cache
+def _running() -> Select[*tuple[Any, ...]]:
+    """Made once, as `_newest`: making it takes longer than running it."""
     return (
         select(Workload.project_id, Workload.health, addresses(Workload.id).label("routes"))
         .join(Service, Service.id == Workload.service_id)
         .join(Environment, Environment.id == Workload.environment_id)
-        .where(Workload.project_id.in_(project_ids), Service.deleted_at.is_(None))
+        .where(Workload.project_id == func.any(_IDS), Service.deleted_at.is_(None))
         .where(Environment.kind == EnvironmentKind.PRODUCTION.value, Environment.deleted_at.is_(None))
         .order_by(Service.name)
     )
 
 
-def _newest(project_ids: Sequence[str]) -> Any:
+@cache
+def _newest() -> Select[Deployment]:
     """The newest deployment of each, found along the index over a project's deployments."""
     newest = (
         select(Deployment)
@@ -67,4 +73,4 @@ def _newest(project_ids: Sequence[str]) -> Any:
         .lateral()
     )
     each = aliased(Deployment, newest)
-    return select(each).select_from(Project).join(newest, true()).where(Project.id.in_(project_ids))
+    return select(each).select_from(Project).join(newest, true()).where(Project.id == func.any(_IDS))

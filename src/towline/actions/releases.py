@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from towline.actions.deploying import Place
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment
@@ -20,6 +21,7 @@ from towline.values import Trigger
 
 _AT_ONCE: Final = 8
 _LOOK_SECONDS: Final = 3.0
+_HIGHEST: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,13 @@ async def list_releases(
     platform: Platform, work: Work, *, service_id: str, environment_id: str, limit: int, below: int | None = None
 ) -> list[ReleaseOverview]:
     """Releases of a service in an environment with a number below `below`, newest first."""
-    place = (Workload.service_id == service_id, Workload.environment_id == environment_id)
-    query = (
-        select(Release, Workload.release_id)
-        .join(Workload, Workload.id == Release.workload_id)
-        # by one value, so that the index gives the newest first instead of all being read and sorted
-        .where(Release.workload_id == select(Workload.id).where(*place).scalar_subquery())
-        .order_by(Release.number.desc())
-        .limit(limit)
-    )
-    if below is not None:
-        query = query.where(Release.number < below)
-    rows = [(release, current) for release, current in await work.session.execute(query)]
+    wanted = {
+        "service_id": service_id,
+        "environment_id": environment_id,
+        "most": limit,
+        "below": _HIGHEST if below is None else below,
+    }
+    rows = [(release, current) for release, current in await work.session.execute(_newest(), wanted)]
     problems = await find_image_problems(platform, {release.image for release, _ in rows if release.is_kept})
     return [
         ReleaseOverview(
@@ -54,6 +51,21 @@ async def list_releases(
         )
         for release, current in rows
     ]
+
+
+@cache
+def _newest() -> Select[Release, str | None]:
+    """Made once, since making it takes longer than running it."""
+    place = (Workload.service_id == bindparam("service_id"), Workload.environment_id == bindparam("environment_id"))
+    return (
+        select(Release, Workload.release_id)
+        .join(Workload, Workload.id == Release.workload_id)
+        # by one value, so that the index gives the newest first instead of all being read and sorted
+        .where(Release.workload_id == select(Workload.id).where(*place).scalar_subquery())
+        .where(Release.number < bindparam("below"))
+        .order_by(Release.number.desc())
+        .limit(bindparam("most"))
+    )
 
 
 async def find_image_problems(platform: Platform, images: Iterable[str]) -> dict[str, str]:

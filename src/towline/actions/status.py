@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, bindparam, func, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
@@ -103,19 +103,14 @@ async def list_service_statuses(
     found = (await work.session.execute(_places(), named)).all()
     ids = {row[1].id for row in found if row[1] is not None}
     instances, problem = await _list_all_instances(platform, ids)
-    rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id.in_(ids)))
+    rows = await work.session.scalars(_instance_rows(), {"ids": list(ids)})
     known = _Known({row.id: row for row in rows}, await _numbers(work, instances))
     return [_overview(platform, row, instances, known, environment=environment, problem=problem) for row in found]
 
 
 async def find_workload_id(work: Work, *, service: Service, environment: str) -> str | None:
     """The workload of a service in an environment (by name); None where it was never deployed."""
-    query = (
-        select(Workload.id)
-        .join(Environment, Environment.id == Workload.environment_id)
-        .where(Workload.service_id == service.id, Environment.name == environment, Environment.deleted_at.is_(None))
-    )
-    workload_id = await work.session.scalar(query)
+    workload_id = await work.session.scalar(_workload_id(), {"service_id": service.id, "environment": environment})
     if workload_id is None:
         await _check_environment(work, service.project_id, environment)
     return workload_id
@@ -137,6 +132,16 @@ async def _find_last_run(work: Work, workload_id: str) -> RunOverview | None:
 
 async def _find_workload(work: Work, service: Service, environment: str) -> Any:
     return (await work.session.execute(_place(), {"service_id": service.id, "environment": environment})).first()
+
+
+@cache
+def _workload_id() -> Select[str]:
+    return (
+        select(Workload.id)
+        .join(Environment, Environment.id == Workload.environment_id)
+        .where(Workload.service_id == bindparam("service_id"), Environment.name == bindparam("environment"))
+        .where(Environment.deleted_at.is_(None))
+    )
 
 
 @cache
@@ -207,7 +212,7 @@ async def _list_instances(
         return (), error.message
     except TimeoutError:
         return (), "Docker does not answer in time."
-    rows = await work.session.scalars(select(InstanceRow).where(InstanceRow.workload_id == workload.id))
+    rows = await work.session.scalars(_instance_rows(), {"ids": [workload.id]})
     known = _Known({row.id: row for row in rows}, await _numbers(work, status.instances))
     ordered = sorted(status.instances, key=lambda instance: instance.id)
     return tuple(_instance(workload, instance, known) for instance in ordered), ""
@@ -227,7 +232,17 @@ async def _list_all_instances(platform: Platform, workload_ids: set[str]) -> tup
 async def _numbers(work: Work, instances: Sequence[Instance]) -> dict[str, int]:
     """Numbers of the releases that run, by id."""
     releases = {instance.release_id for instance in instances}
-    return dict((await work.session.execute(select(Release.id, Release.number).where(Release.id.in_(releases)))).all())
+    return dict((await work.session.execute(_release_numbers(), {"ids": list(releases)})).all())
+
+
+@cache
+def _instance_rows() -> Select[InstanceRow]:
+    return select(InstanceRow).where(InstanceRow.workload_id == func.any(bindparam("ids", type_=ARRAY(Text))))
+
+
+@cache
+def _release_numbers() -> Select[str, int]:
+    return select(Release.id, Release.number).where(Release.id == func.any(bindparam("ids", type_=ARRAY(Text))))
 
 
 def _overview(

@@ -4,7 +4,6 @@ from sqlalchemy import select
 
 from towline.actions.access import INSTANCE_PERMISSIONS, Permission, check, permitted_projects
 from towline.actions.granting import find_role
-from towline.actions.services import get_service, read_service
 from towline.errors import NotFound
 from towline.models.deployments import Deployment
 from towline.web.deps import ANYONE, SIGNED_IN, Call
@@ -26,7 +25,7 @@ async def admit(call: Call) -> None:
     elif "deployment" in call.path:
         await _find_deployment(call, call.path["deployment"])
     if "service" in call.path:
-        call.found_service = await get_service(call.session, call.project.id, call.path["service"])
+        call.found_service = await call.get_service(call.path["service"])
 
 
 async def admit_alone(call: Call) -> None:
@@ -36,7 +35,7 @@ async def admit_alone(call: Call) -> None:
     elif "project" in call.path and call.permission not in INSTANCE_PERMISSIONS:
         await call.read_project(call.path["project"])
         if "service" in call.path:
-            call.found_service = await read_service(call.platform.database, call.project.id, call.path["service"])
+            call.found_service = await call.read_service(call.path["service"])
     else:
         async with call.platform.database.transaction() as work:
             call.open_work = work

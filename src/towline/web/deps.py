@@ -14,16 +14,19 @@ from towline.actions.access import (
     Permission,
     check,
     get_project,
+    permit,
     permitted_projects,
     read_project,
 )
 from towline.actions.credentials import Credential
 from towline.actions.platform import Platform
+from towline.actions.services import get_service, read_service
 from towline.contract.operations import Operation
 from towline.infra.database import Work
 from towline.models.deployments import Deployment
 from towline.models.projects import Project
 from towline.models.services import Service
+from towline.web.known import Known, find_known
 
 ANYONE: Final = "anyone"
 SIGNED_IN: Final = "signed_in"
@@ -76,6 +79,11 @@ class Call:
         return self.found_project is None and bool(self.asked_project or "deployment" in self.path)
 
     @property
+    def known(self) -> Known | None:
+        """What a page that asks this and more has found already; a change looks for itself."""
+        return None if self.operation.is_write else find_known(self.request, self.caller)
+
+    @property
     def work(self) -> Work:
         """The transaction of this request."""
         return _there(self.open_work, "transaction")
@@ -109,14 +117,32 @@ class Call:
         """A project named in query or body where the caller has the operation's permission (or the one given)."""
         wanted = permission or self.permission
         self.asked_project = reference
-        return self._let_in(await get_project(self.session, self.caller, reference, permission=wanted), wanted)
+        if (known := self.known) is not None:
+            project = permit(self.caller, wanted, await known.project(reference), reference=reference)
+        else:
+            project = await get_project(self.session, self.caller, reference, permission=wanted)
+        return self._let_in(project, wanted)
+
+    async def get_service(self, reference: str) -> Service:
+        """A service of the path's project; NotFound otherwise."""
+        if (known := self.known) is not None:
+            return await known.service(self.project.id, reference)
+        return await get_service(self.session, self.project.id, reference)
 
     async def read_project(self, reference: str) -> Project:
         """The same for the operation's permission, without a transaction."""
+        if self.known is not None:
+            return await self.get_project(reference)
         self.asked_project = reference
         database = self.platform.database
         project = await read_project(database, self.caller, reference, permission=self.permission)
         return self._let_in(project, self.permission)
+
+    async def read_service(self, reference: str) -> Service:
+        """What `get_service` gives, without a transaction."""
+        if self.known is not None:
+            return await self.get_service(reference)
+        return await read_service(self.platform.database, self.project.id, reference)
 
     def require(self, permission: Permission) -> None:
         """Return when the caller has a permission of the whole instance; Forbidden otherwise."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.overview import addresses, to_urls
@@ -67,23 +68,10 @@ async def list_groups(
     below: str = "",
 ) -> list[GroupOverview]:
     """Groups of a project with their members, newest first, those with an id below `below`."""
-    query = (
-        select(
-            Group, Environment.name.label("environment"), func.coalesce(User.email, Group.requested_by).label("asker")
-        )
-        .join(Environment, Environment.id == Group.environment_id)
-        .join(User, User.id == Group.requested_by, isouter=True)
-        .where(Group.project_id == project_id)
-        .order_by(Group.id.desc())
-        .limit(limit)
-    )
-    if environment:
-        query = query.where(Environment.name == environment)
-    if group_id:
-        query = query.where(Group.id == group_id)
-    if below:
-        query = query.where(Group.id < below)
-    rows = (await session.execute(query)).all()
+    query = _groups(in_environment=bool(environment), is_one=bool(group_id), is_below=bool(below))
+    wanted = {"environment": environment, "group_id": group_id, "below": below}
+    given = {name: value for name, value in wanted.items() if value}
+    rows = (await session.execute(query, {**given, "project_id": project_id, "most": limit})).all()
     members = await _list_members(platform, session, [row.Group.id for row in rows])
     return [GroupOverview(row.Group, row.environment, row.asker, members.get(row.Group.id, ())) for row in rows]
 
@@ -91,7 +79,37 @@ async def list_groups(
 async def _list_members(
     platform: Platform, session: AsyncSession, group_ids: Sequence[str]
 ) -> dict[str, list[MemberOverview]]:
-    query: Any = (
+    found: dict[str, list[MemberOverview]] = {}
+    for row in await session.execute(_members(), {"ids": list(group_ids)}) if group_ids else ():
+        member = MemberOverview(row.Deployment, row.service, row.release_number, to_urls(platform, row.routes))
+        found.setdefault(row.Deployment.group_id, []).append(member)
+    return found
+
+
+@cache
+def _groups(*, in_environment: bool, is_one: bool, is_below: bool) -> Select[*tuple[Any, ...]]:
+    """Made once each, as `_members`: making it takes longer than running it."""
+    asker = func.coalesce(User.email, Group.requested_by).label("asker")
+    query: Select[*tuple[Any, ...]] = (
+        select(Group, Environment.name.label("environment"), asker)
+        .join(Environment, Environment.id == Group.environment_id)
+        .join(User, User.id == Group.requested_by, isouter=True)
+        .where(Group.project_id == bindparam("project_id"))
+        .order_by(Group.id.desc())
+        .limit(bindparam("most"))
+    )
+    if in_environment:
+        query = query.where(Environment.name == bindparam("environment"))
+    if is_one:
+        query = query.where(Group.id == bindparam("group_id"))
+    if is_below:
+        query = query.where(Group.id < bindparam("below"))
+    return query
+
+
+@cache
+def _members() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             Deployment,
             Service.name.label("service"),
@@ -100,11 +118,6 @@ async def _list_members(
         )
         .join(Service, Service.id == Deployment.service_id)
         .join(Release, Release.id == Deployment.release_id, isouter=True)
-        .where(Deployment.group_id.in_(group_ids))
+        .where(Deployment.group_id == func.any(bindparam("ids", type_=ARRAY(Text))))
         .order_by(Service.name)
     )
-    found: dict[str, list[MemberOverview]] = {}
-    for row in await session.execute(query):
-        member = MemberOverview(row.Deployment, row.service, row.release_number, to_urls(platform, row.routes))
-        found.setdefault(row.Deployment.group_id, []).append(member)
-    return found

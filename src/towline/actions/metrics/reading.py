@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Interval, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, Interval, Select, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from towline.infra.database import Work
@@ -44,16 +45,43 @@ class Window:
         count = int(length / step)
         return cls(current - step * (count - 1), step, count)
 
-    def step_of(self, column: Any) -> Any:
-        """The beginning of the step that a time of a row is in."""
-        return func.date_bin(literal(self.step, Interval()), column, literal(self.begins_at))
+    def of(self, workload_id: str) -> dict[str, Any]:
+        """What fills the statements below."""
+        return {"workload_id": workload_id, "step": self.step, "begins_at": self.begins_at}
 
 
 async def read_samples(work: Work, workload_id: str, window: Window) -> Sequence[Mapping[str, Any]]:
     """Means of each step that has samples, oldest first."""
-    mine = (MetricSample.workload_id == workload_id, MetricSample.sampled_at >= window.begins_at)
-    rows = select(MetricSample.__table__, window.step_of(MetricSample.sampled_at).label("at")).where(*mine).subquery()
-    columns = rows.c
+    found = await work.session.execute(_samples(), window.of(workload_id))
+    return [dict(row) for row in found.mappings()]
+
+
+async def read_response_times(work: Work, workload_id: str, window: Window) -> Mapping[datetime, float]:
+    """Mean response time of the monitor's own checks in milliseconds, by step."""
+    return {at: float(mean) for at, mean in await work.session.execute(_response_times(), window.of(workload_id))}
+
+
+async def read_uptime(work: Work, workload_id: str, window: Window) -> Mapping[datetime, Mapping[str, Any]]:
+    """How often each verdict was given, by step, and the last error said there."""
+    found = await work.session.execute(_uptime(), window.of(workload_id))
+    return {row["at"]: dict(row) for row in found.mappings()}
+
+
+_STEP: Final = bindparam("step", type_=Interval())
+_BEGINS_AT: Final = bindparam("begins_at", type_=DateTime(timezone=True))
+_WORKLOAD: Final = bindparam("workload_id", type_=Text())
+
+
+def _step_of(column: Any) -> Any:
+    """The beginning of the step that a time of a row is in."""
+    return func.date_bin(_STEP, column, _BEGINS_AT).label("at")
+
+
+@cache
+def _samples() -> Select[*tuple[Any, ...]]:
+    """Made once, as all statements here: making one takes longer than running it."""
+    mine = (MetricSample.workload_id == _WORKLOAD, MetricSample.sampled_at >= _BEGINS_AT)
+    columns = select(MetricSample.__table__, _step_of(MetricSample.sampled_at)).where(*mine).subquery().c
     means = [
         func.avg(columns[name]).label(name)
         for name in ("cpu", "received_rate", "sent_rate", "request_rate", "failure_rate", "request_ms")
@@ -65,31 +93,26 @@ async def read_samples(work: Work, workload_id: str, window: Window) -> Sequence
         func.max(columns.memory_limit_bytes).label("memory_limit_bytes"),
         *means,
     )
-    found = await work.session.execute(query.group_by(columns.at).order_by(columns.at))
-    return [dict(row) for row in found.mappings()]
+    return query.group_by(columns.at).order_by(columns.at)
 
 
-async def read_response_times(work: Work, workload_id: str, window: Window) -> Mapping[datetime, float]:
-    """Mean response time of the monitor's own checks in milliseconds, by step."""
-    mine = (HealthCheck.workload_id == workload_id, HealthCheck.checked_at >= window.begins_at)
-    rows = select(HealthCheck.response_ms, window.step_of(HealthCheck.checked_at).label("at")).where(*mine).subquery()
-    query = select(rows.c.at, func.avg(rows.c.response_ms)).where(rows.c.response_ms.is_not(None)).group_by(rows.c.at)
-    return {at: float(mean) for at, mean in await work.session.execute(query)}
+@cache
+def _response_times() -> Select[*tuple[Any, ...]]:
+    rows = select(HealthCheck.response_ms, _step_of(HealthCheck.checked_at)).where(*_checks()).subquery()
+    return select(rows.c.at, func.avg(rows.c.response_ms)).where(rows.c.response_ms.is_not(None)).group_by(rows.c.at)
 
 
-async def read_uptime(work: Work, workload_id: str, window: Window) -> Mapping[datetime, Mapping[str, Any]]:
-    """How often each verdict was given, by step, and the last error said there."""
-    mine = (HealthCheck.workload_id == workload_id, HealthCheck.checked_at >= window.begins_at)
-    rows = (
-        select(HealthCheck.status, HealthCheck.error, HealthCheck.checked_at)
-        .add_columns(window.step_of(HealthCheck.checked_at).label("at"))
-        .where(*mine)
-        .subquery()
-    )
+@cache
+def _uptime() -> Select[*tuple[Any, ...]]:
+    columns = (HealthCheck.status, HealthCheck.error, HealthCheck.checked_at, _step_of(HealthCheck.checked_at))
+    rows = select(*columns).where(*_checks()).subquery()
     counts = [
         func.count().filter(rows.c.status == status).label(status)
         for status in ("healthy", "degraded", "unhealthy", "unknown")
     ]
     errors = func.array_agg(aggregate_order_by(rows.c.error, rows.c.checked_at.desc())).filter(rows.c.error != "")
-    query = select(rows.c.at, *counts, errors[1].label("error")).group_by(rows.c.at)
-    return {row["at"]: dict(row) for row in (await work.session.execute(query)).mappings()}
+    return select(rows.c.at, *counts, errors[1].label("error")).group_by(rows.c.at)
+
+
+def _checks() -> tuple[ColumnElement[bool], ...]:
+    return HealthCheck.workload_id == _WORKLOAD, HealthCheck.checked_at >= _BEGINS_AT

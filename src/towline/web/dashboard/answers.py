@@ -17,7 +17,9 @@ from towline.web.answering import json_response
 from towline.web.arrivals import find_person
 from towline.web.dashboard.asking import Visit
 from towline.web.dashboard.templating import render
+from towline.web.deps import get_platform
 from towline.web.forms import read_form, redirect
+from towline.web.known import Known, share
 from towline.web.origins import check_origin
 from towline.web.problems import problem_of_database, problem_response
 
@@ -61,6 +63,7 @@ def showing(show: Show) -> Endpoint:
             visit = await open_visit(request)
         except Unauthenticated:
             return redirect(f"/sign-in?next={quote(_here(request))}")
+        share(request, Known(get_platform(request).database, visit.caller))
         try:
             shown = await show(visit)
             return shown if isinstance(shown, Response) else await _answer(visit, shown)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from towline.actions.access import Permission
+from towline.actions.installation import platform_url
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Json, Visit, wanting
 from towline.web.dashboard.drawing import service_graph
 from towline.web.dashboard.fields import Fields, check_typed, source, text
+from towline.web.deps import get_platform
 
 _CARDS: Final = 24
 _FEW: Final = 1
@@ -21,14 +23,13 @@ async def show_home(visit: Visit) -> View:
     """Every project with its health, last deployment and hosts; without any, how to begin."""
     cursor = visit.request.query_params.get("cursor")
     page = await visit.ask("projects.listSummaries", query={"limit": _CARDS, "cursor": cursor})
-    installation = await visit.ask("platform.get")
     is_first = len(page["items"]) <= _FEW and not cursor and visit.may(Permission.ADMINISTER)
     values = {
         "domain": await visit.ask("platform.checkDomain") if is_first else None,
         "own": [card for card in page["items"] if card["project"]["name"] != _EXAMPLE],
         "cards": page["items"],
         "next_cursor": page["next_cursor"],
-        "url": installation["url"],
+        "url": platform_url(get_platform(visit.request)),
         "can_create": visit.may(Permission.CREATE_PROJECTS),
     }
     rooms = tuple(f"project:{card['project']['id']}" for card in page["items"])
