@@ -67,7 +67,7 @@ async def list_environments(
 def _named() -> Select[Environment]:
     """Made once, as `_page`: making it takes longer than running it."""
     mine = (Environment.project_id == bindparam("project_id"), Environment.deleted_at.is_(None))
-    name = bindparam("name")
+    name = bindparam("name", type_=Text())
     return select(Environment).where(*mine, (Environment.name == name) | (Environment.id == name))
 
 

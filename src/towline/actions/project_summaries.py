@@ -39,10 +39,11 @@ async def summarise_projects(platform: Platform, work: Work, project_ids: Sequen
     """A summary of each project, by id."""
     found = {project_id: ProjectSummary() for project_id in project_ids}
     wanted = {"ids": list(project_ids)}
-    for row in await work.session.execute(_running(), wanted):
-        summary = found[row.project_id]
-        summary.healths.add(row.health)
-        summary.urls += to_urls(platform, row.routes)[: _MOST_URLS - len(summary.urls)]
+    for project_id, health, routes in await work.session.execute(_running(), wanted):
+        summary = found[project_id]
+        summary.healths.add(health)
+        if routes and len(summary.urls) < _MOST_URLS:
+            summary.urls += to_urls(platform, routes)[: _MOST_URLS - len(summary.urls)]
     newest = (await work.session.scalars(_newest(), wanted)).all()
     for overview in await add_facts(platform, work.session, newest):
         found[overview.deployment.project_id].last = overview

@@ -1,6 +1,7 @@
 """HTTP: deployments, by service and by id."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -223,4 +224,10 @@ def _error(stored: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _known(model: type[DeploymentStep] | type[DeploymentError], stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in stored.items() if name in model.model_fields}
+    names = _names(model)
+    return {name: value for name, value in stored.items() if name in names}
+
+
+@cache
+def _names(model: type[DeploymentStep] | type[DeploymentError]) -> frozenset[str]:
+    return frozenset(model.model_fields)
