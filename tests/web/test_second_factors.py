@@ -276,7 +276,7 @@ async def test_the_page_shows_factors_to_their_user_alone(door: Door) -> None:
     assert "unsafe" not in page.headers["content-security-policy"]
     away = await door.http.get("/account/security")
     assert (away.status_code, away.headers["location"]) == (303, "/sign-in?next=/account/security")
-    script = await door.http.get("/_towline/account.js")
+    script = await door.http.get("/_towline/assets/account.js")
     assert script.headers["content-type"].startswith("text/javascript")
-    again = await door.http.get("/_towline/account.js", headers={"If-None-Match": script.headers["etag"]})
+    again = await door.http.get("/_towline/assets/account.js", headers={"If-None-Match": script.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

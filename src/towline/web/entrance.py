@@ -13,7 +13,7 @@ from towline.web.pages import page
 from towline.web.sessions import end_previous_session, keep_session
 from towline.web.templating import render
 
-SCRIPT_PATH: Final = "/_towline/account.js"
+SCRIPT_PATH: Final = "/_towline/assets/account.js"
 """The module that speaks with the browser's passkeys."""
 
 

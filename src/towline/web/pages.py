@@ -31,16 +31,6 @@ _STYLE: Final = (
 _MARK: Final = "/_towline/assets/mark.svg"
 _STYLE_SHEET: Final = "/_towline/assets/towline.css"
 _HOME: Final = ("/", "Start page")
-ACCOUNT_PAGES: Final = (
-    ("/account/security", "Security"),
-    ("/account/identities", "Identities"),
-    ("/account/keys", "API keys"),
-    ("/account/sessions", "Sessions"),
-)
-"""Pages of one's own account, and what they are called."""
-
-PROJECTS: Final = ("/", "Projects")
-"""The way on from pages of those who are signed in."""
 
 
 async def get_error_page(request: Request) -> Response:
@@ -90,13 +80,6 @@ async def get_front_page(request: Request) -> Response:
 def said(text: str) -> str:
     """A sentence as HTML; what stands between backticks is something to type."""
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
-
-
-def account_tabs(here: str) -> str:
-    """The way from one page of the own account to the others."""
-    marks = {here: ' aria-current="page"'}
-    links = "".join(f'<a href="{path}"{marks.get(path, "")}>{word}</a>' for path, word in ACCOUNT_PAGES)
-    return f'<nav class="tabs" aria-label="Account">{links}</nav>'
 
 
 def page(

@@ -102,7 +102,7 @@ async def open_visit(request: Request) -> Visit:
     person = await find_person(request)
     if person is None:
         raise Unauthenticated("You are not signed in.", hint="Sign in first.")
-    return Visit(request, person.caller)
+    return Visit(request, person)
 
 
 def html_response(request: Request, html: str, *, status: int = 200) -> Response:

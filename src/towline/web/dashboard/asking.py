@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.types import Message
 
 from towline.actions.access import Caller, Permission, may
+from towline.actions.credentials import Credential
 from towline.contract.base import API_PREFIX
 from towline.errors import TowlineError
 from towline.web.operations import OperationRoute
@@ -50,7 +51,12 @@ class Visit:
     """One request of somebody signed in, for a page."""
 
     request: Request
-    caller: Caller
+    credential: Credential
+
+    @property
+    def caller(self) -> Caller:
+        """Who it is."""
+        return self.credential.caller
 
     @property
     def path(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Json, Visit, wanting
-from towline.web.dashboard.drawing import service_graph
+from towline.web.dashboard.drawing import phone_graph, service_graph
 from towline.web.dashboard.fields import Fields, check_typed, source, text
 from towline.web.deps import get_platform
 
@@ -62,6 +62,7 @@ async def show_project(visit: Visit) -> View:
             if service["name"] in statuses  # else it was made between the two answers
         ],
         "graph": service_graph(graph["levels"], graph["dependencies"]),
+        "phone_graph": phone_graph(graph["levels"], graph["dependencies"]),
         "statuses": statuses,
         "needs": _needs(graph["dependencies"]),
         "environments": environments["items"],

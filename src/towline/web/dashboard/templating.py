@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from towline.infra.lazily import load
 from towline.models.base import utc_now
 from towline.web.dashboard.tables import name_cells
-from towline.web.pages import ACCOUNT_PAGES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,6 +18,13 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent / "templates"
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LONGEST: Final = 400
+_ACCOUNT_PAGES: Final = (
+    ("/account/security", "Security"),
+    ("/account/identities", "Identities"),
+    ("/account/keys", "API keys"),
+    ("/account/sessions", "Sessions"),
+)
+"""Pages of one's own account, and what they are called."""
 
 
 def render(name: str, values: Mapping[str, object]) -> str:
@@ -139,5 +145,5 @@ def _environment() -> "Environment":
         command=command,
     )
     globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones
-    globals_.update(between=between, log_items=log_items, account_pages=ACCOUNT_PAGES)
+    globals_.update(between=between, log_items=log_items, account_pages=_ACCOUNT_PAGES)
     return environment

@@ -166,3 +166,4 @@ document.addEventListener("submit", act);
 for (const element of document.querySelectorAll("[data-needs-passkeys]")) {
   element.hidden = !window.PublicKeyCredential;
 }
+for (const element of document.querySelectorAll("[data-needs-scripts]")) element.hidden = false;
