@@ -1,4 +1,4 @@
-"""Pictures of the dashboard as plain numbers that templates put into SVG: the service graph, for wide pages and phones."""
+"""The service graph as plain numbers that templates put into SVG: one picture for wide pages, one for phones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pages of the whole instance, for its administrators: health, users, mail, sealed secrets, the audit log."""
+"""Pages of the whole instance, for its administrators: health, users, mail, sealed secrets."""
 
 from typing import Any
 
@@ -75,15 +75,6 @@ async def rotate_secrets(visit: Visit, _: Fields) -> str:
     """Seal all secrets with a new key."""
     await visit.ask("secrets.rotate")
     return "/instance/secrets"
-
-
-async def show_audit(visit: Visit) -> View:
-    """What was changed anywhere, and what was refused."""
-    query = {"limit": 50, "cursor": visit.request.query_params.get("cursor")}
-    found, users = await visit.ask_all(wanting("audit.list", query=query), wanting("users.list", query={"limit": 200}))
-    people = {user["id"]: user["email"] for user in users["items"]}
-    values = {"project": None, "people": people, "entries": found["items"], "next_cursor": found["next_cursor"]}
-    return View("audit.html", "Audit log", values)
 
 
 def check_administers(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""Pages of a project's people: members, invitations, and what was changed by whom."""
+"""Pages of a project's people: members and invitations."""
 
 from towline.actions.access import ROLE_PERMISSIONS, Permission, Role
 from towline.web.dashboard.answers import View
@@ -60,25 +60,6 @@ async def leave(visit: Visit, _: Fields) -> str:
     """Leave a project."""
     await visit.ask_here("members.leave")
     return "/"
-
-
-async def show_audit(visit: Visit) -> View:
-    """What was changed in a project, and what was refused."""
-    name = visit.path["project"]
-    query = {"project": name, "limit": 50, "cursor": visit.request.query_params.get("cursor")}
-    project, members, found = await visit.ask_all(
-        wanting("projects.get", project=name),
-        wanting("members.list", project=name, query={"limit": 200}),
-        wanting("audit.list", query=query),
-    )
-    values = {
-        "project": project,
-        "people": {member["user_id"]: member["email"] for member in members["items"]},
-        "entries": found["items"],
-        "next_cursor": found["next_cursor"],
-        **permissions(visit, project),
-    }
-    return View("audit.html", f"Audit log of {project['name']}", values, project=project["name"])
 
 
 async def _members(visit: Visit, project: Json, members: list[Json], made: Json | None) -> View:

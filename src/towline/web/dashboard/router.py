@@ -10,6 +10,7 @@ from towline.web.arrivals import find_person
 from towline.web.dashboard import (
     account,
     assets,
+    audit,
     backups,
     catalogue,
     channels,
@@ -47,7 +48,7 @@ PAGES: Final[dict[str, Show]] = {
     _P: projects.show_project,
     f"{_P}/settings": projects.show_project_settings,
     f"{_P}/members": people.show_members,
-    f"{_P}/audit": people.show_audit,
+    f"{_P}/audit": audit.show_of_project,
     f"{_P}/groups": projects.show_groups,
     _G: projects.show_group,
     f"{_P}/hooks": hooks.show_hooks,
@@ -97,7 +98,7 @@ PAGES: Final[dict[str, Show]] = {
     "/instance/notifications/{channel}": channels.show_channel,
     "/instance/mail": instance.show_mail,
     "/instance/secrets": instance.show_secrets,
-    "/instance/audit": instance.show_audit,
+    "/instance/audit": audit.show_of_instance,
 }
 """What is shown, by address."""
 

@@ -69,6 +69,7 @@ function prepare() {
     time.dataset.told = "1";
     if (Number.isNaN(moment.valueOf())) continue;
     time.title = moment.toLocaleString();
+    if ("exact" in time.dataset) time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     if (time.closest(".log")) time.textContent = moment.toLocaleTimeString();
   }
   for (const text of document.querySelectorAll("text[data-time]:not([data-told])")) {
