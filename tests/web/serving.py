@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-import uvicorn
 from tests.stand_ins import World, make_world
 from tests.web.door import Person
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +20,7 @@ from towline.contract.base import API_PREFIX
 from towline.models.accounts import User
 from towline.names import new_id
 from towline.web.app import create_app
-from towline.web.serve import server_config
+from towline.web.serve import ApiServer, server_config
 
 
 async def wait_until(is_true: Callable[[], Awaitable[object]]) -> None:
@@ -129,13 +128,13 @@ async def serving(platform: Platform) -> AsyncGenerator[Served]:
         token = (await add_key(work, world.user.id, name="owner")).value
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    server = uvicorn.Server(server_config(create_app(platform), port=port))
+    server = ApiServer(server_config(create_app(platform), port=port))
     tasks = [asyncio.create_task(server.serve(sockets=[listening])), asyncio.create_task(relay_events(platform))]
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             yield Served(world, Person(http, world.user.id, token), port)
     finally:
-        server.should_exit = True
+        server.stop()
         tasks[1].cancel()
         await asyncio.wait(tasks)  # gathering them would not wait for the server once the other is cancelled
         tasks[0].result()

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, Literal
 
 import orjson
@@ -21,6 +22,7 @@ from towline.actions.platform import Platform
 from towline.actions.sealed_columns import audit_mark_context
 from towline.errors import KeyMismatch
 from towline.infra.database import Work
+from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.history import AuditEntry, AuditMark
 
@@ -83,10 +85,10 @@ def chain_hash(before: bytes, fields: Fields) -> bytes:
 
 async def chain_entries(platform: Platform) -> int:
     """Number and chain what is committed and not chained yet; how many entries that were."""
+    is_unnumbered = AuditEntry.sequence.is_(None)
+    if not await _first_unnumbered().fetch(platform.database):
+        return 0
     async with platform.database.transaction() as work:
-        is_unnumbered = AuditEntry.sequence.is_(None)
-        if await work.session.scalar(select(AuditEntry.id).where(is_unnumbered).limit(1)) is None:
-            return 0
         await _lock(work)
         query = select(AuditEntry).where(is_unnumbered).order_by(AuditEntry.id).limit(_BATCH)
         entries = (await work.session.execute(query.with_only_columns(*AuditEntry.__table__.columns))).mappings().all()
@@ -99,6 +101,11 @@ async def chain_entries(platform: Platform) -> int:
             await work.session.execute(update(AuditEntry), rows)
             await _write_mark(platform, work, "head", head)
     return len(entries)
+
+
+@cache
+def _first_unnumbered() -> Read:
+    return Read(select(AuditEntry.id).where(AuditEntry.sequence.is_(None)).limit(1))
 
 
 async def chain_all(platform: Platform) -> None:

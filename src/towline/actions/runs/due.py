@@ -1,8 +1,9 @@
 """What is due: the conductor asks for runs when their time has come, and once for those that were missed."""
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, DateTime, Select, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.platform import Platform
@@ -10,6 +11,7 @@ from towline.actions.runs.telling import emit_finished
 from towline.actions.schedules import find_due_time, find_next_time
 from towline.actions.settings import RunSettings, run_settings
 from towline.infra.database import Work
+from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.deployments import Release
 from towline.models.runs import CronRun
@@ -27,25 +29,35 @@ async def ask_due_runs(platform: Platform, *, now: datetime | None = None) -> in
     A time is never asked for twice: the unique key of workload and time decides, whoever asks.
     """
     now = now or utc_now()
-    query = (
-        select(Workload, Release)
-        .join(Service, Service.id == Workload.service_id)
-        .join(Release, Release.id == Workload.release_id)
-        .where(Service.type == ServiceType.CRON.value, Service.deleted_at.is_(None), Workload.wanted == "running")
-        .where(or_(_is_of_another_release(), Workload.next_run_at <= now))
-        .order_by(Workload.id)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True, of=Workload)
-    )
+    if not await _first().fetch(platform.database, now=now):  # asked each second, so it has to cost little
+        return 0
+    query = _due().limit(_AT_ONCE).with_for_update(skip_locked=True, of=Workload)
     asked = 0
     async with platform.database.transaction() as work:
-        for workload, release in (await work.session.execute(query)).all():
+        for workload, release in (await work.session.execute(query, {"now": now})).all():
             settings = run_settings(release.run)
             if workload.next_run_at is not None and workload.next_run_at <= now:
                 asked += await _ask(platform, work, workload, settings, now=now)
             workload.next_run_release_id = workload.release_id
             workload.next_run_at = find_next_time(settings.schedule, settings.time_zone, after=now)
     return asked
+
+
+@cache
+def _first() -> Read:
+    return Read(_due().with_only_columns(Workload.id).limit(1))
+
+
+@cache
+def _due() -> Select[Workload, Release]:
+    return (
+        select(Workload, Release)
+        .join(Service, Service.id == Workload.service_id)
+        .join(Release, Release.id == Workload.release_id)
+        .where(Service.type == ServiceType.CRON.value, Service.deleted_at.is_(None), Workload.wanted == "running")
+        .where(or_(_is_of_another_release(), Workload.next_run_at <= bindparam("now", type_=DateTime(timezone=True))))
+        .order_by(Workload.id)
+    )
 
 
 def _is_of_another_release() -> ColumnElement[bool]:
