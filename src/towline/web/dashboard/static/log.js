@@ -4,7 +4,8 @@ import { followLines, isConnected } from "./live.js";
 
 const MOST = 5_000;
 // Each batch costs the browser some work for every line that is there: while they come, fewer are kept.
-const MOST_FOLLOWED = 1_000;
+const MOST_FOLLOWED = 400;
+const BOTTOM = 1e9;
 const PAUSE = 50;
 const MOST_WAITING = 10_000;
 const AT_ONCE = 400;
@@ -25,18 +26,25 @@ let isAsked = false;
 let addedAt = -PAUSE;
 let isFetching = false;
 let isHeld = false;
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const lastTold = { second: "", text: "" };
 const shown = (item) => Number(item?.dataset.sequence ?? 0);
+
+/** The time of day in the reader's zone; lines of one second share it, since telling it takes longer than the line. */
+function timeOf(at) {
+  const second = at.slice(0, 19);
+  if (second !== lastTold.second) Object.assign(lastTold, { second, text: clock.format(new Date(at)) });
+  return lastTold.text;
+}
 
 function element(line) {
   const item = document.createElement("li");
   item.className = line.stream === "system" ? `${line.level} system` : line.level;
   item.dataset.sequence = line.sequence;
   const time = document.createElement("time");
-  const moment = new Date(line.at);
   time.dateTime = line.at;
   time.dataset.told = "1";
-  time.title = moment.toLocaleString();
-  time.textContent = moment.toLocaleTimeString();
+  time.textContent = timeOf(line.at);
   const text = document.createElement("span");
   text.dir = "auto";
   text.textContent = line.message;
@@ -81,7 +89,7 @@ function show() {
   } else {
     list.append(fragment(waiting.splice(0, AT_ONCE)));
     dropFirst();
-    if (wants.checked) list.scrollTop = list.scrollHeight;
+    if (wants.checked) list.scrollTop = BOTTOM; // asking for the height would lay the page out at once
   }
   say();
   ask();
@@ -241,6 +249,9 @@ wants.addEventListener("change", () => {
   if (isBehind) askForLatest();
   else list.scrollTop = list.scrollHeight;
 });
+list.addEventListener("mouseover", ({ target }) => {
+  if (target.dateTime) target.title ||= new Date(target.dateTime).toLocaleString();
+}, { passive: true });
 list.addEventListener("wheel", ({ deltaY }) => { if (deltaY < 0) wants.checked = false; }, { passive: true });
 earlier.addEventListener("click", (event) => {
   event.preventDefault();
