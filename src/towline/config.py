@@ -71,6 +71,9 @@ class Settings(BaseModel):
         20, ge=0, description="Certificates of their own that hosts of previews get in seven days."
     )
 
+    supervisor: int = Field(
+        0, description="Process that runs this one and is asked to change settings; `towline up` sets it."
+    )
     processes: Literal["one", "separate"] = Field(
         "one", description="API and worker in one process (55 MB less memory), or in two."
     )

@@ -48,6 +48,8 @@ def test_service_commands(towline: Run, state: StubState) -> None:
 
 def test_a_domain_is_looked_at(towline: Run) -> None:
     assert "It has no address." in towline("domains", "check", "example.com").out
+    moved = towline("domains", "set-base", "example.com", "--even-if-unreachable", "--json").json
+    assert (moved["url"], moved["is_restarting"]) == ("http://towline.example.com", True)
 
 
 def test_the_platform_itself_says_how_it_is(towline: Run, state: StubState) -> None:

@@ -27,6 +27,7 @@ from towline.contract.platform import (
     Platform,
     PlatformHealth,
     PlatformPart,
+    PlatformUpdated,
     QueuedDeployment,
 )
 from towline.contract.projects import Project, ProjectList, ProjectSummary, ProjectSummaryList
@@ -190,6 +191,7 @@ def _platform(state: StubState, path: Path, query: Any, body: Any) -> Platform:
         http_port=8080,
         https_port=8443,
         has_certificates=False,
+        can_change=True,
         upload_max_bytes=1 << 30,
         docker=DockerStatus(is_available=True, version="20.10.24"),
         queued_deployments=0,
@@ -342,6 +344,12 @@ ANSWERS: Final[dict[str, Answer]] = {
     "audit.list": _audit,
     "platform.get": _platform,
     "platform.getHealth": _platform_health,
+    "platform.update": lambda _state, _path, _query, body: PlatformUpdated(
+        base_domain=body.base_domain,
+        platform_host=f"towline.{body.base_domain}",
+        url=f"http://towline.{body.base_domain}",
+        is_restarting=body.even_if_unreachable,
+    ),
     "platform.checkDomain": lambda _state, _path, query, _body: DomainCheck(
         domain=query.domain or "localhost", host="towline-check.example.com", problem="It has no address."
     ),

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from towline.errors import InvalidInput, NotFound
+from towline.errors import InvalidInput, NotFound, Unavailable
+from towline.infra.wishes import find_wish, wish
 from towline.supervise.installation import (
     Installation,
     Ports,
     code_stamp,
     get_installation,
+    grant_wishes,
     local_api_key,
+    note_example,
     open_installation,
 )
 from towline.supervise.layout import Layout
@@ -42,6 +45,26 @@ def test_a_changed_setting_changes_the_fingerprint_and_an_empty_one_is_forgotten
     assert second.base_domain == "localhost"
     assert second.fingerprint != first.fingerprint
     assert second.installation_id == first.installation_id
+
+
+def test_a_wish_is_granted_by_whoever_changes_the_installation_next(folder: Layout) -> None:
+    open_installation(folder, {"TOWLINE_HTTP_PORT": ""})
+    _wish(folder, "apps.example.com")
+    assert grant_wishes(folder).base_domain == "apps.example.com"
+    assert (get_installation(folder).base_domain, find_wish(folder.root)) == ("apps.example.com", {})
+    _wish(folder, "other.example.com")
+    note_example(folder, "deployed")
+    kept = get_installation(folder)
+    assert (kept.base_domain, kept.example, grant_wishes(folder)) == ("other.example.com", "deployed", kept)
+
+
+def test_what_is_given_to_a_start_wins_over_an_older_wish(folder: Layout) -> None:
+    open_installation(folder, {})
+    _wish(folder, "apps.example.com")
+    given, _ = open_installation(folder, {"TOWLINE_BASE_DOMAIN": "example.net"})
+    assert (given.base_domain, grant_wishes(folder).base_domain) == ("example.net", "example.net")
+    _wish(folder, "apps.example.com")
+    assert open_installation(folder, {})[0].base_domain == "apps.example.com"
 
 
 def test_an_updated_checkout_changes_the_fingerprint_and_compiled_files_do_not(tmp_path: Path) -> None:
@@ -119,3 +142,9 @@ def test_the_loopback_interface_has_its_address() -> None:
 
 def _on_port_80(installation: Installation) -> Installation:
     return replace(installation, ports=replace(installation.ports, http=80))
+
+
+def _wish(folder: Layout, domain: str) -> None:
+    """A wish that no supervisor is there to hear of."""
+    with pytest.raises(Unavailable):
+        wish(folder.root, {"TOWLINE_BASE_DOMAIN": domain}, supervisor=2**22 + 1)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from tests.stand_ins import make_world
 from tests.web.door import Door
 
-from towline.contract.platform import Platform
+from towline.contract.platform import DomainCheck, Platform
 
 
 async def test_the_installation_tells_how_it_is_reached_and_how_busy_it_is(door: Door) -> None:
@@ -26,6 +26,32 @@ async def test_probes_need_no_key(door: Door) -> None:
     assert (alive.status_code, alive.json()["status"]) == (200, "alive")
     ready = await door.http.get("/readyz")
     assert (ready.status_code, set(ready.json()["parts"])) == (200, {"postgresql", "redis", "schema"})
+
+
+async def test_a_page_elsewhere_may_read_whether_towline_is_ready_and_nothing_else(door: Door) -> None:
+    origin = {"Origin": "http://towline.elsewhere.example"}
+    assert (await door.http.get("/readyz", headers=origin)).headers["access-control-allow-origin"] == "*"
+    for path in ("/healthz", "/", "/api/v1/platform"):
+        assert "access-control-allow-origin" not in (await door.http.get(path, headers=origin)).headers
+
+
+async def test_a_look_at_another_domain_tells_what_it_would_change(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    own = DomainCheck.model_validate(await root.get("/platform/domain-check"))
+    other = DomainCheck.model_validate(await root.get("/platform/domain-check", domain="apps.localhost"))
+    assert (own.change, own.problem) == (None, "")
+    assert other.change is not None
+    assert (other.change.url, other.change.hosts) == ("http://towline.apps.localhost", 0)
+
+
+async def test_the_base_domain_is_set_by_administrators_where_a_supervisor_can_do_it(door: Door) -> None:
+    root = await door.add_person(is_administrator=True)
+    same = await root.patch("/platform", {"base_domain": "localhost"})
+    assert (same["url"], same["is_restarting"]) == ("http://towline.localhost", False)
+    refused = await root.call("PATCH", "/platform", json={"base_domain": "apps.localhost"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    wrong = await root.call("PATCH", "/platform", json={"base_domain": "10.0.0.1"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "base_domain")
 
 
 @pytest.fixture

@@ -263,6 +263,7 @@ TRIES: Final[dict[str, Try]] = {
     "webhookSecrets.delete": Try(MANAGES, "DELETE", f"{_S}/webhook-secrets/{{secret}}"),
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
+    "platform.update": Try(LETS_IN, "PATCH", "/platform", {"base_domain": "localhost"}),
     "platform.checkDomain": Try(ADMINISTERS, "GET", "/platform/domain-check"),
     "platform.getHealth": Try(ADMINISTERS, "GET", "/platform/health"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),

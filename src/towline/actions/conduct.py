@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from towline.actions.audit_chain import chain_all
+from towline.actions.base_domain import follow_base_domain
 from towline.actions.correspondence import correspond, forget_correspondence
 from towline.actions.events import relay_events
 from towline.actions.health import check_all
@@ -76,6 +77,7 @@ async def _conduct_while_locked(platform: Platform, read_file: ReadFile | None) 
 
 async def _run_roles(platform: Platform, hold: Callable[[], Awaitable[None]], read_file: ReadFile | None) -> None:
     settings = platform.settings
+    await follow_base_domain(platform)
     await doubt_all_routes(platform)
     errands = Errands(platform)
     async with RunLogs(platform) as logs, asyncio.TaskGroup() as roles:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
+from typer.completion import get_completion_inspect_parameters
 from typer.core import TyperGroup
 from typer.main import get_group
 
@@ -154,6 +155,7 @@ def _command_for(arguments: Sequence[str]) -> TyperGroup:
 
 @cache
 def _built(wanted: str) -> TyperGroup:
+    get_completion_inspect_parameters()  # makes the shells known, as Typer does where it builds the command itself
     return get_group(make_app(wanted))
 
 

@@ -7,6 +7,7 @@ import typer
 from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption
 from towline.cli.session import Session, Target, open_session
 from towline.contract.domains import Route, RouteCreate
+from towline.contract.platform import PlatformUpdate
 from towline.errors import NotFound
 
 domains = typer.Typer(name="domains", help="Domains: hosts and paths that lead to a service.")
@@ -41,6 +42,23 @@ def check_domain(
             "next": found.hint,
         }
         session.output.model(found, facts)
+
+
+@domains.command("set-base")
+def set_base_domain(
+    domain: Annotated[str, typer.Argument(help="Domain below which generated hosts live.")],
+    *,
+    even_if_unreachable: Annotated[
+        bool, typer.Option("--even-if-unreachable", help="Although DNS does not lead to this server.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set the instance's base domain; Towline starts again, generated hosts follow (administrators)."""
+    with open_session(as_json=as_json) as session:
+        change = PlatformUpdate(base_domain=domain, even_if_unreachable=even_if_unreachable)
+        set_now = session.client.instance.update_platform(change)
+        facts = {"base domain": set_now.base_domain, "dashboard": set_now.url, "starts again": set_now.is_restarting}
+        session.output.model(set_now, facts)
 
 
 @domains.command("list")

@@ -3,7 +3,14 @@
 from towline.client.connection import Call, Connection
 from towline.contract.account import Account
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
-from towline.contract.platform import DomainCheck, DomainQuery, Platform, PlatformHealth
+from towline.contract.platform import (
+    DomainCheck,
+    DomainQuery,
+    Platform,
+    PlatformHealth,
+    PlatformUpdate,
+    PlatformUpdated,
+)
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 
@@ -54,6 +61,10 @@ class Instance:
     def get_platform(self) -> Platform:
         """What this installation is and how it is reached."""
         return self._connection.send(Call("platform.get"), Platform)
+
+    def update_platform(self, change: PlatformUpdate) -> PlatformUpdated:
+        """Set the base domain; where Towline is reached then, once it has started again."""
+        return self._connection.send(Call("platform.update", body=change), PlatformUpdated)
 
     def check_domain(self, domain: str | None = None) -> DomainCheck:
         """Whether a domain, or the instance's base domain, leads to this server."""

@@ -27,6 +27,7 @@ class Platform(Model):
     http_port: int = Field(description="Port for plain HTTP.", examples=[80])
     https_port: int = Field(description="Port for HTTPS.", examples=[443])
     has_certificates: bool = Field(description="Whether certificates are asked for by themselves.")
+    can_change: bool = Field(description="Whether `platform.update` can change it, which takes a `towline up`.")
     upload_max_bytes: int = Field(description="Largest upload in bytes.", examples=[1_073_741_824])
     docker: DockerStatus = Field(description="The Docker daemon.")
     queued_deployments: int = Field(description="Deployments that wait.", examples=[0])
@@ -39,6 +40,37 @@ class DomainQuery(Model):
     domain: Host | None = Field(default=None, description="Domain to look at; the instance's base domain by default.")
 
 
+class DomainChange(Model):
+    """What another base domain would change."""
+
+    platform_host: str = Field(description="Host of API and dashboard then.", examples=["towline.example.com"])
+    url: str = Field(description="Address of API and dashboard then.", examples=["http://towline.example.com"])
+    hosts: int = Field(description="Generated addresses of services that get new names.", examples=[3])
+    passkeys: int = Field(description="Passkeys that are of no use at the new address.", examples=[0])
+    webhooks: int = Field(description="Webhooks that know the present address.", examples=[0])
+    providers: int = Field(description="Sign-in providers that know the present address.", examples=[0])
+
+
+class PlatformUpdate(Model):
+    """What to change of the installation."""
+
+    base_domain: Host = Field(description="Domain under which hosts are generated.", examples=["example.com"])
+    even_if_unreachable: bool = Field(
+        default=False, strict=True, description="Set it although DNS does not lead to this server."
+    )
+
+
+class PlatformUpdated(Model):
+    """Where the installation is reached from now on."""
+
+    base_domain: str = Field(description="Domain under which hosts are generated.", examples=["example.com"])
+    platform_host: str = Field(description="Host of API and dashboard.", examples=["towline.example.com"])
+    url: str = Field(description="Address of API and dashboard.", examples=["http://towline.example.com"])
+    is_restarting: bool = Field(
+        description="Whether Towline starts again for that, which takes seconds; `/readyz` there tells when it is done."
+    )
+
+
 class DomainCheck(Model):
     """Whether generated hosts below a domain lead to this server."""
 
@@ -48,6 +80,9 @@ class DomainCheck(Model):
     expected: list[str] = Field(default=[], description="This server's own addresses, as far as they are known.")
     problem: str = Field(default="", description="What is wrong; empty when nothing is.")
     hint: str = Field(default="", description="The next thing to do.")
+    change: DomainChange | None = Field(
+        default=None, description="What setting it would change; null for the present base domain."
+    )
 
 
 class PlatformPart(Model):

@@ -11,6 +11,8 @@ from typing import Any
 
 from towline import __version__
 from towline.errors import Conflict, Forbidden, InvalidInput, NotFound
+from towline.infra.private_files import write_private
+from towline.infra.wishes import granting
 from towline.names import has_authority
 from towline.supervise.layout import Layout
 from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
@@ -76,7 +78,11 @@ class Installation:
     @property
     def fingerprint(self) -> str:
         """Changes when the running processes no longer fit the settings or the installed code."""
-        facts = (__version__, code_stamp(), sorted(self.settings.items()), self.ports)
+        return self.fingerprint_of(code_stamp())
+
+    def fingerprint_of(self, code: str) -> str:
+        """The fingerprint of processes that run other code than what is installed now, by its stamp."""
+        facts = (__version__, code, sorted(self.settings.items()), self.ports)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -111,8 +117,31 @@ def get_installation(layout: Layout) -> Installation:
 def open_installation(layout: Layout, given: Mapping[str, str]) -> tuple[Installation, bool]:
     """The installation with newly given settings laid over the kept ones, saved; and whether it is new.
 
-    A setting given as an empty text is forgotten. Ports are chosen once and kept until others are given.
+    A setting given as an empty text is forgotten. Ports are chosen once and kept until others are given. What the API
+    wished for before and was not granted is granted, unless something else is given now.
     """
+    with granting(layout.root) as wished:
+        return _lay_over(layout, {**wished, **given})
+
+
+def grant_wishes(layout: Layout) -> Installation:
+    """The installation with what the API wished for, saved."""
+    with granting(layout.root) as wished:
+        installation = get_installation(layout)
+        if wished:
+            installation = replace(installation, settings={**installation.settings, **wished})
+            save_installation(layout, installation)
+        return installation
+
+
+def note_example(layout: Layout, example: str) -> None:
+    """Remember what became of the example; other changes made meanwhile stay."""
+    with granting(layout.root) as wished:
+        before = get_installation(layout)
+        save_installation(layout, replace(before, example=example, settings={**before.settings, **wished}))
+
+
+def _lay_over(layout: Layout, given: Mapping[str, str]) -> tuple[Installation, bool]:
     kept = {name: value for name, value in given.items() if name.startswith("TOWLINE_") and name not in _NOT_KEPT}
     try:
         before = get_installation(layout)
@@ -147,17 +176,6 @@ def local_api_key(layout: Layout) -> str:
             hint="Make one with `openssl rand -hex 32`.",
         )
     return _kept_secret(layout.keys / "local-api-key", given=given, prefix="twl_")
-
-
-def write_private(path: Path, content: str) -> None:
-    """Write a file in one step, readable by its owner alone, on the disk when this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
 
 
 def code_stamp(package: Path = Path(__file__).parents[1]) -> str:

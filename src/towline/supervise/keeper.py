@@ -127,6 +127,19 @@ class Keeper:
         self.state = PartState.STOPPED
         self.stop()
 
+    def become(self, part: Part) -> bool:
+        """Be another version of the part from now on; whether its process ends now, to be started anew, for that.
+
+        A step that runs once is not run again.
+        """
+        is_changed = part.fingerprint != self.part.fingerprint and not part.runs_once
+        self.part = part
+        if not (is_changed and self.is_alive):
+            return False
+        self.state, self.reason = PartState.WAITING, ""
+        self.stop()
+        return True
+
     def kill_when_overdue(self) -> None:
         """Kill a process that did not end in its time."""
         if self._kill_at and time.monotonic() >= self._kill_at:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from towline.errors import InvalidInput
+from towline.infra.private_files import write_private
 from towline.supervise.databases import Databases
-from towline.supervise.installation import Installation, local_api_key, traefik_api_password, write_private
+from towline.supervise.installation import Installation, local_api_key, traefik_api_password
 from towline.supervise.layout import Layout
 from towline.supervise.leash import SUPERVISOR
 from towline.supervise.probes import answers_http, speaks_http

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from towline.errors import Unavailable
 from towline.supervise.identity import read_identity
-from towline.supervise.installation import Installation
+from towline.supervise.installation import Installation, get_installation
 from towline.supervise.layout import Layout
 from towline.supervise.logs import read_tail
 from towline.supervise.probes import answers_http
@@ -25,7 +25,7 @@ class Readiness:
     report: Callable[[str], None]
     _told: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
-    def wait(self, installation: Installation) -> Status:
+    def wait(self) -> Status:
         """The status once every part is ready and requests reach the API; Unavailable with the reason otherwise."""
         deadline = time.monotonic() + _LIMIT_SECONDS
         while True:
@@ -33,7 +33,7 @@ class Readiness:
             if status is not None and status.supervisor == self.supervisor:
                 self._refuse_problem(status)
                 self._tell(status)
-                if status.is_ready and is_reachable(installation):
+                if status.is_ready and is_reachable(get_installation(self.layout)):
                     return status
             if read_identity(self.supervisor) is None:
                 raise self._failure("The supervisor ended.", "supervisor")

@@ -4,18 +4,20 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from towline.errors import TowlineError
+from towline.infra.wishes import WISHABLE
 from towline.supervise.databases import prepare_databases
 from towline.supervise.engine_api import Engine, find_engine_host
-from towline.supervise.installation import get_installation
+from towline.supervise.installation import code_stamp, grant_wishes
 from towline.supervise.layout import Layout
 from towline.supervise.lock import take_lock
 from towline.supervise.platform_parts import platform_parts, platform_settings, prepare_traefik
 from towline.supervise.reporter import Reporter
 from towline.supervise.status import Status, write_status
-from towline.supervise.supervisor import Supervisor
+from towline.supervise.supervisor import Plan, Supervisor
 
 
 class _Options(argparse.Namespace):
@@ -35,7 +37,7 @@ def run_databases(arguments: Sequence[str]) -> int:
 
 
 def _platform_supervisor(layout: Layout, options: _Options) -> Supervisor:
-    installation = get_installation(layout)
+    installation, code = grant_wishes(layout), code_stamp()
     reporter = Reporter(layout.log_file("supervisor"), has_terminal=options.foreground)
     databases = prepare_databases(layout, installation.settings)
     internal_address = installation.settings.get("TOWLINE_INTERNAL_ADDRESS") or _find_internal_address(reporter)
@@ -44,7 +46,26 @@ def _platform_supervisor(layout: Layout, options: _Options) -> Supervisor:
     if installation.has_traefik:
         parts.append(prepare_traefik(layout, installation, settings=settings))
     parts += platform_parts(layout, installation, settings=settings)
-    return Supervisor(layout, parts, fingerprint=installation.fingerprint, leash=options.leash, reporter=reporter)
+
+    def grant() -> Plan:
+        """Nothing that can be wished for is in the configuration of the databases or of Traefik.
+
+        What else was changed since is left to the `towline up` that changed it.
+        """
+        kept = grant_wishes(layout).settings
+        wishable = {name: kept[name] for name in WISHABLE if name in kept}
+        granted = replace(installation, settings={**installation.settings, **wishable})
+        changed = platform_settings(layout, granted, databases, internal_address=internal_address)
+        return Plan(platform_parts(layout, granted, settings=changed), granted.fingerprint_of(code))
+
+    return Supervisor(
+        layout,
+        parts,
+        fingerprint=installation.fingerprint_of(code),
+        leash=options.leash,
+        grant=grant,
+        reporter=reporter,
+    )
 
 
 def _databases_supervisor(layout: Layout, options: _Options) -> Supervisor:

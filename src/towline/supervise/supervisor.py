@@ -4,10 +4,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
+from towline.errors import TowlineError
 from towline.infra.disk_reserve import DiskReserve
+from towline.infra.wishes import LOOK, find_wish
 from towline.supervise.keeper import Keeper
 from towline.supervise.layout import Layout
 from towline.supervise.logs import bound_log
@@ -16,9 +19,17 @@ from towline.supervise.reporter import Reporter
 from towline.supervise.status import PartState, Status, write_status
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-RETRY_NOW = signal.SIGUSR1
+RETRY_NOW = LOOK
 LEAVE = signal.SIGUSR2
 _HOUSEKEEPING_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Parts as they should run from now on, and the fingerprint of the installation they are of."""
+
+    parts: Sequence[Part]
+    fingerprint: str
 
 
 class Supervisor:
@@ -26,6 +37,7 @@ class Supervisor:
 
     STOP_SIGNALS stop everything; RETRY_NOW forgets back-offs; LEAVE ends this process and the parts that do not
     survive it, and leaves the others to the next supervisor. `leash` is a process whose end stops everything too.
+    `grant` grants what the API wished for, looked for whenever this wakes up; parts that are others then start anew.
     """
 
     def __init__(
@@ -36,12 +48,15 @@ class Supervisor:
         fingerprint: str = "",
         urls: Mapping[str, str] | None = None,
         leash: int = 0,
+        grant: Callable[[], Plan] | None = None,
         reporter: Reporter,
     ) -> None:
         self._layout = layout
         self._keepers = {part.name: Keeper(part, pid_file=layout.pid_file(part.name)) for part in parts}
         self._fingerprint = fingerprint
         self._urls = dict(urls or {})
+        self._grant = grant
+        self._denied = ""
         self._reporter = reporter
         self._poll = select.poll()
         self._followed: dict[int, Keeper] = {}
@@ -85,6 +100,7 @@ class Supervisor:
 
     def _advance(self) -> None:
         self._look_at_disk()
+        self._look_at_wishes()
         for keeper in self._keepers.values():
             if self._stopping is None and not keeper.is_alive and self._has_its_needs(keeper):
                 self._start(keeper)
@@ -97,6 +113,21 @@ class Supervisor:
             if not (keeper.part.survives and has_clients):  # the API and the worker write to the servers to the end
                 keeper.stop_for_good()
         self._keep_house()
+
+    def _look_at_wishes(self) -> None:
+        if self._grant is None or self._stopping is not None or not find_wish(self._layout.root):
+            return
+        try:
+            plan = self._grant()
+        except (TowlineError, OSError) as error:  # left as it is; the next look tries again
+            if self._denied != str(error):
+                self._reporter.warn(f"What the API wished for could not be done: {error}")
+            self._denied = str(error)
+            return
+        self._fingerprint = plan.fingerprint
+        for part in plan.parts:
+            if self._keepers[part.name].become(part):
+                self._reporter.note(f"{part.title} starts again with new settings.")
 
     def _start(self, keeper: Keeper) -> None:
         reason = keeper.reason

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from towline.client import TowlineClient
@@ -22,7 +22,13 @@ from towline.supervise.daemon import (
 from towline.supervise.docker_engine import ensure_docker
 from towline.supervise.example import deploy_example, find_example
 from towline.supervise.given import check_given
-from towline.supervise.installation import Installation, local_api_key, open_installation, save_installation
+from towline.supervise.installation import (
+    Installation,
+    get_installation,
+    local_api_key,
+    note_example,
+    open_installation,
+)
 from towline.supervise.layout import Layout, default_data_folder
 from towline.supervise.lock import find_lock_holder
 from towline.supervise.options import UpOptions
@@ -64,7 +70,8 @@ def up(options: UpOptions) -> int:
     local_api_key(layout)
     _tell_ports(installation)
     supervisor, was_running = _ensure_supervisor(layout, installation, options=options)
-    Readiness(layout, supervisor, _say).wait(installation)
+    Readiness(layout, supervisor, _say).wait()
+    installation = get_installation(layout)  # the API may have changed it meanwhile
     example_url, problem = _ensure_example(layout, installation, options=options)
     outcome = Outcome(
         platform_url=installation.platform_url,
@@ -143,7 +150,7 @@ def _wait_for_supervisor(layout: Layout) -> int:
 def _ensure_example(layout: Layout, installation: Installation, *, options: UpOptions) -> tuple[str, str]:
     """Address of the example, deploying it unless that was done or declined before; and why there is none."""
     if options.empty or installation.example == _SKIPPED:
-        save_installation(layout, replace(installation, example=installation.example or _SKIPPED))
+        note_example(layout, installation.example or _SKIPPED)
         return "", ""
     if installation.example:
         return find_example(installation), ""
@@ -154,7 +161,7 @@ def _ensure_example(layout: Layout, installation: Installation, *, options: UpOp
         )
     except TowlineError as error:
         return "", f"The example was left out: {error.message}\n  Try: {error.hint}"
-    save_installation(layout, replace(installation, example=_DEPLOYED))
+    note_example(layout, _DEPLOYED)
     return url, ""
 
 

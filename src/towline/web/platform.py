@@ -9,19 +9,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from towline import __version__
+from towline.actions.base_domain import Change, foresee, set_base_domain
+from towline.actions.credentials import check_recent_proof
 from towline.actions.domain_check import check_domain
+from towline.actions.granting import check_unlimited
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
 from towline.actions.platform_health import list_parts, list_queue, list_troubles, measure_room
 from towline.contract.base import API_PREFIX
 from towline.contract.operations import JSON_MEDIA_TYPE
 from towline.contract.platform import (
     DockerStatus,
+    DomainChange,
     DomainCheck,
     DomainQuery,
     Platform,
     PlatformHealth,
     PlatformPart,
     PlatformTrouble,
+    PlatformUpdate,
+    PlatformUpdated,
     QueuedDeployment,
 )
 from towline.web.deps import Call, get_platform
@@ -47,6 +53,7 @@ async def get(call: Call) -> Platform:
         http_port=settings.http_port,
         https_port=settings.https_port,
         has_certificates=bool(settings.acme_email),
+        can_change=settings.supervisor > 0,
         upload_max_bytes=settings.upload_max_bytes,
         docker=DockerStatus(
             is_available=not engine.problem,
@@ -61,8 +68,14 @@ async def get(call: Call) -> Platform:
 
 @router.operation("platform.checkDomain", holds_transaction=False)
 async def check(call: Call, query: DomainQuery) -> DomainCheck:
-    """Whether generated hosts below a domain lead to this server."""
-    found = await check_domain(call.platform, query.domain or call.platform.settings.base_domain)
+    """Whether generated hosts below a domain lead to this server, and what setting it would change."""
+    platform = call.platform
+    domain = query.domain or platform.settings.base_domain
+    found = await check_domain(platform, domain)
+    change = None
+    if domain != platform.settings.base_domain:
+        async with platform.database.reading() as work:
+            change = _shown(await foresee(platform, work, domain))
     return DomainCheck(
         domain=found.domain,
         host=found.host,
@@ -70,7 +83,20 @@ async def check(call: Call, query: DomainQuery) -> DomainCheck:
         expected=list(found.expected),
         problem=found.problem,
         hint=found.hint,
+        change=change,
     )
+
+
+@router.operation("platform.update", holds_transaction=False)
+async def update(call: Call, body: PlatformUpdate) -> PlatformUpdated:
+    """Set the base domain. Whose domain it is sees what people send to the dashboard, so it needs a proof."""
+    check_unlimited(call.caller)
+    if call.caller.session_id:
+        check_recent_proof(call.credential)
+    address, is_restarting = await set_base_domain(
+        call.platform, call.caller, body.base_domain, even_if_unreachable=body.even_if_unreachable
+    )
+    return PlatformUpdated(**asdict(address), is_restarting=is_restarting)
 
 
 @router.operation("platform.getHealth", holds_transaction=False)
@@ -97,17 +123,28 @@ async def get_health(call: Call) -> PlatformHealth:
     )
 
 
+def _shown(change: Change) -> DomainChange:
+    counts = {"hosts": change.hosts, "passkeys": change.passkeys}
+    counts |= {"webhooks": change.webhooks, "providers": change.providers}
+    return DomainChange(platform_host=change.address.platform_host, url=change.address.url, **counts)
+
+
 async def get_alive(_: Request) -> Response:
     """The process is up and answers; nothing else is looked at."""
     return _json({"status": "alive", "version": __version__}, 200)
 
 
 async def get_ready(request: Request) -> Response:
-    """Every part that requests need, each with its problem; 503 when one does not work."""
+    """Every part that requests need, each with its problem; 503 when one does not work.
+
+    A page at another address may read it: that is how it knows that Towline has moved there.
+    """
     problems = await check_parts(get_platform(request))
     is_ready = not any(problems.values())
     parts = {name: {"is_ready": not problem, "problem": problem} for name, problem in problems.items()}
-    return _json({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
+    response = _json({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
 async def get_description(request: Request) -> Response:

@@ -6,8 +6,15 @@ from towline.contract.account import Account
 from towline.contract.audit import AuditList, AuditQuery
 from towline.contract.events import Event, Subscribe
 from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
-from towline.contract.operations import Operation, create, delete, read
-from towline.contract.platform import DomainCheck, DomainQuery, Platform, PlatformHealth
+from towline.contract.operations import Operation, create, delete, read, update
+from towline.contract.platform import (
+    DomainCheck,
+    DomainQuery,
+    Platform,
+    PlatformHealth,
+    PlatformUpdate,
+    PlatformUpdated,
+)
 from towline.contract.registries import Registry, RegistryCreate, RegistryList, RegistryQuery
 
 INSTANCE_OPERATIONS: Final = (
@@ -50,6 +57,14 @@ INSTANCE_OPERATIONS: Final = (
         summary="List changes and refused attempts",
     ),
     read("platform.get", "/platform", needs="signed_in", gives=Platform, summary="Show the installation"),
+    update(
+        "platform.update",
+        "/platform",
+        needs="administer",
+        takes=PlatformUpdate,
+        gives=PlatformUpdated,
+        summary="Set the base domain; Towline starts again for that",
+    ),
     read(
         "platform.checkDomain",
         "/platform/domain-check",

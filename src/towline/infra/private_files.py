@@ -1,0 +1,29 @@
+"""Small files for this user's eyes alone, written in one step, and changed by one process at a time."""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file in one step, readable by its owner alone, on the disk when this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+
+
+@contextmanager
+def alone(lock_file: Path) -> Generator[None]:
+    """Let no other process be here meanwhile; the kernel ends this however the holder ends."""
+    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
