@@ -170,7 +170,7 @@ async def get_release_number(work: Work, deployment: Deployment) -> int:
     number = None if deployment.release_id is None else await work.session.scalar(query)
     if number is None:
         raise NotFound(
-            f"Deployment {deployment.number} made no release to go back to.", hint="`towline releases` lists them."
+            f"Deployment {deployment.number} made no release to roll back to.", hint="`towline releases` lists them."
         )
     return number
 

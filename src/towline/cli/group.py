@@ -42,7 +42,7 @@ def deploy_group(
 @group.command("rollback")
 def rollback_group(
     to: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Group to go back to; else the newest is undone.")
+        str | None, typer.Argument(metavar="ID", help="Group to roll back to; else the newest is undone.")
     ] = None,
     *,
     project: ProjectOption = None,
@@ -50,7 +50,7 @@ def rollback_group(
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go back to the releases of an earlier group, all or nothing; nothing is built."""
+    """Roll back to the releases of an earlier group, all or nothing; nothing is built."""
     with open_session(as_json=as_json) as session:
         chosen = session.environment(environment)
         follow_group(

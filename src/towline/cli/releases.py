@@ -1,4 +1,4 @@
-"""`towline releases` and `towline rollback`: what ran, and going back to it."""
+"""`towline releases` and `towline rollback`: what ran, and rolling back to it."""
 
 from typing import Annotated
 
@@ -49,7 +49,7 @@ def list_releases(
                 "commit": lambda row: row.commit.removeprefix("sha256:")[:12],
                 "message": lambda row: row.message[:50],
                 "created": lambda row: row.created_at,
-                "can go back": lambda row: row.can_rollback or row.rollback_problem or False,
+                "can roll back": lambda row: row.can_rollback or row.rollback_problem or False,
             },
             nothing="No release yet.",
         )
@@ -91,7 +91,7 @@ def rollback(
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go back to a release; nothing is built."""
+    """Roll back to a release; nothing is built."""
     with open_session(as_json=as_json) as session:
         if deployment:
             request = DeploymentRollback(deployment=deployment)

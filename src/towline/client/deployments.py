@@ -58,7 +58,7 @@ class Deployments:
         return self._connection.send(Call("deployments.cancel", {"deployment": deployment}), Deployment)
 
     def rollback(self, request: DeploymentRollback, *, idempotency_key: str | None = None) -> Deployment:
-        """Go back to a release; the answer is the new deployment that does it."""
+        """Roll back to a release; the answer is the new deployment that does it."""
         call = Call("deployments.rollback", body=request, idempotency_key=idempotency_key)
         return self._connection.send(call, Deployment)
 

@@ -42,7 +42,7 @@ class Groups:
         return self._connection.send(Call("groups.cancel", {"project": project, "group": group}), Group)
 
     def rollback(self, project: str, *, group: str | None = None, environment: str = DEFAULT_ENVIRONMENT) -> Group:
-        """Go back to the releases of an earlier group, or undo the newest one."""
+        """Roll back to the releases of an earlier group, or undo the newest one."""
         body = GroupRollback(environment=environment, group=group)
         return self._connection.send(Call("groups.rollback", {"project": project}, body=body), Group)
 

@@ -74,7 +74,7 @@ class DeploymentTrigger(DeployRequest):
 
 
 class DeploymentRollback(Model):
-    """Where to go back to: the release that a deployment made, or a release of a service by number."""
+    """Where to roll back to: the release that a deployment made, or a release of a service by number."""
 
     deployment: Reference | None = Field(
         default=None, description="Id of the deployment whose release shall run again."
@@ -152,16 +152,16 @@ class Deployment(Model):
     error: DeploymentError | None = Field(default=None, description="Why it failed; null otherwise.")
     steps: list[DeploymentStep] = Field(default=[], description="Steps so far, in order.")
     release: int | None = Field(
-        default=None, description="Number of the release it made or went back to.", examples=[12]
+        default=None, description="Number of the release it made or rolled back to.", examples=[12]
     )
     urls: list[str] = Field(default=[], description="Addresses of the service in this environment.")
     image: str = Field(default="", description="Reference of the image; empty before the build ended.")
     is_cached: bool = Field(default=False, description="Whether the image was reused without a build.")
     no_cache: bool = Field(default=False, description="Whether a build without cache was asked for.")
-    group: str | None = Field(default=None, description="Id of the group that it succeeds or goes back with.")
+    group: str | None = Field(default=None, description="Id of the group that it succeeds or is rolled back with.")
     requested_by: str = Field(default="", description="Who asked: user or trigger name.", examples=["ann@example.com"])
     attempt: int = Field(default=0, description="How often a worker took it; more than 1 after a crash.")
-    rollback_of: int | None = Field(default=None, description="Number of the release it went back to, for a rollback.")
+    rollback_of: int | None = Field(default=None, description="Number of the release that a rollback is to.")
 
 
 class DeploymentList(Page[Deployment]):

@@ -49,7 +49,7 @@ class GroupDeploy(Model):
 
 
 class GroupRollback(Model):
-    """Where to go back to."""
+    """Where to roll back to."""
 
     environment: EnvironmentName = DEFAULT_ENVIRONMENT
     group: Reference | None = Field(
@@ -85,7 +85,7 @@ class GroupMember(Model):
     is_built: bool = Field(description="Whether its release is there.")
     queue_reason: str = Field(default="", description="What it waits for.", examples=["Waiting for api to be healthy."])
     error: str = Field(default="", description="Why it failed or was given up.")
-    release: int | None = Field(default=None, description="Number of the release it made or went back to.")
+    release: int | None = Field(default=None, description="Number of the release it made or rolled back to.")
     urls: list[str] = Field(default=[], description="Addresses of the service in this environment.")
 
 
@@ -101,7 +101,7 @@ class Group(Model):
     step: str = Field(description="wait, build, start, switch, retire or done.", examples=["start"])
     trigger: Trigger = Field(description="Why it was asked for.")
     requested_by: str = Field(default="", description="Who asked.", examples=["ann@example.com"])
-    rollback_to: str | None = Field(default=None, description="Id of the group it went back to, for a rollback.")
+    rollback_to: str | None = Field(default=None, description="Id of the group it rolled back to, for a rollback.")
     interrupts: list[str] = Field(
         default=[], description="Services that are down for a moment, since their volume changes hands."
     )

@@ -79,7 +79,7 @@ async def cancel(call: Call) -> Deployment:
 
 @router.operation("deployments.rollback")
 async def rollback(call: Call, body: DeploymentRollback) -> Deployment:
-    """Go back to the release of a deployment, or to one of a service by number."""
+    """Roll back to the release of a deployment, or to one of a service by number."""
     if body.deployment is not None:
         deployment = await _get_deployment(call, body.deployment)
         place = await get_place_of(call.work, call.project, deployment)

@@ -52,7 +52,7 @@ async def deploy_project(call: Call, body: GroupDeploy) -> Group:
 
 @router.operation("groups.rollback")
 async def rollback(call: Call, body: GroupRollback) -> Group:
-    """Go back to the releases of an earlier group."""
+    """Roll back to the releases of an earlier group."""
     environment = await get_environment(call.work, call.project.id, body.environment)
     group = await request_group_rollback(
         call.platform,

@@ -56,7 +56,7 @@ def main() -> None:
 
 def _furnish(towline: RunningTowline, platform: str, owner: Account, viewer: Account) -> Sequence[Sight]:
     """Projects full, bare and of strange words; the pages of each, and as seen by whom."""
-    pages = fill(towline, "shop", platform, _SAID) | {"more": "/"}
+    pages = fill(towline, "shop", platform, _SAID)
     others = add_bare(towline, "bare") | add_strange(towline, "strange")
     towline.client.members.add("shop", MemberAdd(user=viewer.email, role="viewer"))
     invited = InvitationCreate(email="lee@example.com", project="shop", role="developer")

@@ -118,6 +118,27 @@ async def test_the_instance_says_how_it_is(door: Door) -> None:
     assert scene.world.service.name in page.partition("queue-part")[2]
 
 
+async def test_without_a_mail_server_nothing_can_be_sent_and_what_to_set_is_told(door: Door) -> None:
+    scene = await make_scene(door)
+    main = (await scene.people["root"].get("/instance/mail")).text.partition("<main")[2]
+    assert "TOWLINE_SMTP_URL" in main
+    assert "/instance/mail/test" not in main
+
+
+async def test_a_service_has_no_tab_that_leads_nowhere(door: Door) -> None:
+    scene = await make_scene(door)
+    service = "/projects/{project}/services/{service}".format(**scene.values)
+    tabs = {name: (await scene.people[name].get(service)).text for name in ("viewer", "owner")}
+    assert [f'"{service}/variables"' in tabs[name] for name in tabs] == [False, True]
+    assert f'"{service}/domains"' in tabs["viewer"]
+    worker = {"name": "jobs", "type": "worker"}
+    made = await scene.people["owner"].call("POST", f"/projects/{scene.values['project']}/services", json=worker)
+    assert made.status_code == 201
+    jobs = f"/projects/{scene.values['project']}/services/jobs"
+    assert f'"{jobs}/domains"' not in (await scene.people["owner"].get(jobs)).text
+    assert "by its name, <code>jobs</code>" in (await scene.people["owner"].get(f"{jobs}/domains")).text
+
+
 async def test_rules_of_previews_are_kept_as_they_were_set(door: Door) -> None:
     scene = await make_scene(door)
     owner, path = scene.people["owner"], "/projects/{project}/previews".format(**scene.values)

@@ -68,7 +68,7 @@ async def _get_kept_release(attempt: Attempt, release_id: str) -> Release:
     async with attempt.platform.database.transaction() as work:
         release = await work.session.get(Release, release_id)
     if release is None:
-        raise NotFound("The release to go back to is no longer kept.", hint="`towline releases` lists the kept ones.")
+        raise NotFound("The release to roll back to is no longer kept.", hint="`towline releases` lists the kept ones.")
     _, secrets = open_variables(attempt.platform, release.variables, release_id=release.id)
     attempt.log.masker.add(secrets)
     check_labels(await attempt.platform.orchestrator.get_image(release.image), is_built=bool(release.bundle_digest))

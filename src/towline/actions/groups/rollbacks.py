@@ -1,4 +1,4 @@
-"""Going back: a group of rollbacks, to what an earlier group had left or to what there was before the newest one."""
+"""Rolling back: a group of rollbacks, to what an earlier group had left or to what there was before the newest one."""
 
 from sqlalchemy import ColumnElement, select
 
@@ -49,7 +49,7 @@ async def request_group_rollback(
 
 
 def _check_kept(scene: Scene, releases: dict[str, Release]) -> dict[str, Release]:
-    """Releases to go back to; services that were deleted or run that release already are left out."""
+    """Releases to roll back to; services that were deleted or run that release already are left out."""
     wanted = {
         service_id: release
         for service_id, release in releases.items()
@@ -62,18 +62,18 @@ def _check_kept(scene: Scene, releases: dict[str, Release]) -> dict[str, Release
                 hint="Roll the other services back one by one: `towline rollback SERVICE`.",
             )
     if not wanted:
-        raise Conflict("There is nothing to go back to: every service runs that release already.")
+        raise Conflict("There is nothing to roll back to: every service runs that release already.")
     return wanted
 
 
 async def _get_newest(work: Work, environment: Environment) -> Group:
-    """The group whose releases run now: the newest one, or the one that the newest one went back to."""
+    """The group whose releases run now: the newest one, or the one that the newest one rolled back to."""
     query = select(Group).where(*_succeeded(environment)).order_by(Group.number.desc()).limit(1)
     group = (await work.session.scalars(query)).first()
     while group is not None and group.trigger == Trigger.ROLLBACK:
         group = None if group.rollback_to is None else await work.session.get(Group, group.rollback_to)
     if group is None:
-        raise NotFound("There is no earlier group to go back to.", hint="`towline group status` lists all of them.")
+        raise NotFound("There is no earlier group to roll back to.", hint="`towline group status` lists all of them.")
     return group
 
 

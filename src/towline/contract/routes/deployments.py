@@ -38,7 +38,7 @@ DEPLOYMENT_OPERATIONS: Final = (
         "/deployments/rollback",
         takes=DeploymentRollback,
         gives=Deployment,
-        summary="Go back to a release, without a build",
+        summary="Roll back to a release, without a build",
     ),
     read("deployments.getStatus", _DEPLOYMENT, needs="view_projects", gives=Deployment, summary="Show a deployment"),
     read(

@@ -31,7 +31,7 @@ GROUP_OPERATIONS: Final[tuple[Operation, ...]] = (
         f"{_PROJECT}/groups/rollback",
         takes=GroupRollback,
         gives=Group,
-        summary="Go back to the releases of an earlier group, all or nothing",
+        summary="Roll back to the releases of an earlier group, all or nothing",
     ),
     read("groups.getStatus", _GROUP, needs="view_projects", gives=Group, summary="Show a group and its deployments"),
     accept("groups.cancel", f"{_GROUP}/cancel", gives=Group, summary="Cancel a group"),

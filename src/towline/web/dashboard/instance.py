@@ -3,10 +3,12 @@
 from typing import Any
 
 from towline.actions.access import Permission
+from towline.actions.mail import sends_mail
 from towline.errors import NotFound, TowlineError
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Json, Visit, wanting
 from towline.web.dashboard.fields import Fields, text
+from towline.web.deps import get_platform
 
 
 async def show_instance(visit: Visit) -> View:
@@ -90,7 +92,8 @@ def instance_view(visit: Visit, template: str, title: str, values: dict[str, Any
 
 
 def _mail(visit: Visit, values: Json) -> View:
-    return instance_view(visit, "mail.html", "Mail", {**values, "own_address": visit.caller.email})
+    shared = {"own_address": visit.caller.email, "has_mail": sends_mail(get_platform(visit.request))}
+    return instance_view(visit, "mail.html", "Mail", {**values, **shared})
 
 
 async def _users(visit: Visit, made: Json | None) -> View:

@@ -142,7 +142,7 @@ async def cancel_group(visit: Visit, _: Fields) -> str:
 
 
 async def roll_back_group(visit: Visit, fields: Fields) -> str:
-    """Go back to what a group made."""
+    """Roll back to what a group made."""
     name = visit.path["project"]
     body = {"environment": text(fields, "environment"), "group": visit.path["group"]}
     group = await visit.ask("groups.rollback", project=name, body=body)

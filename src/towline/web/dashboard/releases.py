@@ -1,4 +1,4 @@
-"""Pages of a service's releases: what ran, how two of them differ, going back to one, and promoting it."""
+"""Pages of a service's releases: what ran, how two of them differ, rolling back to one, and promoting it."""
 
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Visit

@@ -36,7 +36,7 @@ async def scale(visit: Visit, fields: Fields) -> str:
 
 
 async def roll_back(visit: Visit, fields: Fields) -> str:
-    """Go back to a release."""
+    """Roll back to a release."""
     body = {**visit.path, "environment": environment_of(fields), "release": number(fields, "release")}
     deployment = await visit.ask("deployments.rollback", body=body)
     return f"/deployments/{deployment['id']}"

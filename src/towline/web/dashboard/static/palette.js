@@ -2,6 +2,9 @@
 
 const MOST = 30;
 const OF_PROJECT = ["previews", "hooks", "variables", "backups", "catalogue", "groups", "members", "notifications", "connections", "registries", "file", "audit", "settings"];
+const MANAGE = ["admin", "owner"];
+const DEPLOY = ["developer", ...MANAGE];
+const NEEDS = { hooks: DEPLOY, variables: DEPLOY, notifications: MANAGE, connections: MANAGE, registries: MANAGE, file: MANAGE, audit: MANAGE };
 const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
 const OF_INSTANCE = ["users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
 const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
@@ -22,6 +25,12 @@ const read = async (path) => {
   return answer.ok ? (await answer.json()).items : [];
 };
 
+/** Whether a page of a service has something for whoever has this role. */
+function isOf({ type }, role, page) {
+  if (page === "runs" || page === "domains") return type === (page === "runs" ? "cron" : "web");
+  return DEPLOY.includes(role) || (page !== "deploy" && !page.startsWith("variables"));
+}
+
 /** The links of this page first, then every project and its services. */
 async function gather() {
   const known = new Map();
@@ -35,13 +44,13 @@ async function gather() {
   places = [...known.values()];
   show();
   const projects = await read("/projects?limit=50");
-  await Promise.all(projects.map(async ({ name }) => {
+  await Promise.all(projects.map(async ({ name, role }) => {
     add(`/projects/${name}`, name);
-    for (const page of OF_PROJECT) add(`/projects/${name}/${page}`, `${name} / ${word(page)}`);
+    for (const page of OF_PROJECT) if (!(page in NEEDS) || NEEDS[page].includes(role)) add(`/projects/${name}/${page}`, `${name} / ${word(page)}`);
     for (const service of await read(`/projects/${name}/services?limit=100`)) {
       const base = `/projects/${name}/services/${service.name}`;
       add(base, `${name} / ${service.name}`);
-      for (const page of OF_SERVICE) if (page !== "runs" || service.type === "cron") add(`${base}/${page}`, `${name} / ${service.name} / ${word(page)}`);
+      for (const page of OF_SERVICE) if (isOf(service, role, page)) add(`${base}/${page}`, `${name} / ${service.name} / ${word(page)}`);
     }
   }));
   places = [...known.values()];
