@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.e2e.browser.keyboard import go, press, type_into
 from tests.e2e.browser.people import add_user, sign_in
 from tests.e2e.conftest import QUICK
 from tests.e2e.parts import app, succeeded
@@ -14,8 +15,6 @@ from tests.running import RunningTowline, running_towline, tar_of
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(600)]
 _WAIT: Final = 90_000
 _PATIENCE: Final = 30_000
-_MOST_TABS: Final = 150
-_IS_FOCUSED: Final = "element => element === document.activeElement"
 _PASSWORD: Final = "seven lazy tugboats"
 
 #                       viewer developer admin owner
@@ -122,31 +121,31 @@ def test_everything_common_is_done_by_keyboard_alone(page: Page, fresh: RunningT
         succeeded(fresh.deploy_files(project, app(text)))
     service, account = f"/projects/{project}/services/web", add_user(fresh, is_administrator=True)
     page.goto(f"{fresh.api_url}/sign-in")
-    _type(page, page.get_by_label("E-mail address"), account.email)
-    _type(page, page.get_by_label("Password"), account.password)
+    type_into(page, page.get_by_label("E-mail address"), account.email)
+    type_into(page, page.get_by_label("Password"), account.password)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
 
-    _go(page, f"{project} web variables", f"{service}/variables")
-    _type(page, page.get_by_label("Name", exact=True), "GREETING")
-    _type(page, page.get_by_label("Value"), "hello")
-    _press(page, page.get_by_role("button", name="Set", exact=True))
+    go(page, f"{project} web variables", f"{service}/variables")
+    type_into(page, page.get_by_label("Name", exact=True), "GREETING")
+    type_into(page, page.get_by_label("Value"), "hello")
+    press(page, page.get_by_role("button", name="Set", exact=True))
     expect(page.locator("#var-GREETING")).to_contain_text("hello")
 
-    _go(page, f"{project} members", f"/projects/{project}/members")
-    _type(page, page.get_by_label("E-mail address"), "kim@example.com")
-    _press(page, page.get_by_role("button", name="Invite"))
+    go(page, f"{project} members", f"/projects/{project}/members")
+    type_into(page, page.get_by_label("E-mail address"), "kim@example.com")
+    press(page, page.get_by_role("button", name="Invite"))
     expect(page.locator("#made code")).to_contain_text("/invitation/")
 
-    _go(page, f"{project} web", service)
-    _press(page, page.get_by_role("link", name="#2", exact=True))
+    go(page, f"{project} web", service)
+    press(page, page.get_by_role("link", name="#2", exact=True))
     page.wait_for_url("**/deployments/*")
     before = page.url
-    _press(page, page.get_by_role("button", name="Deploy the same again"))
+    press(page, page.get_by_role("button", name="Deploy the same again"))
     _wait_until_live(page, before)
-    _go(page, f"{project} web", service)
+    go(page, f"{project} web", service)
     before = page.url
-    _press(page, page.get_by_role("button", name="Roll back to release 1"))
+    press(page, page.get_by_role("button", name="Roll back to release 1"))
     _wait_until_live(page, before)
 
 
@@ -180,34 +179,3 @@ def _wait_until_live(page: Page, before: str) -> None:
     """Wait for the page of a new deployment, and for that to be live."""
     expect(page).not_to_have_url(before)
     expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
-
-
-def _go(page: Page, words: str, path: str) -> None:
-    """Open a page by the palette: by its name, then Enter."""
-    expect(page.get_by_role("button", name="Go to")).to_be_visible()  # by the script that listens for the keys
-    page.keyboard.press("Control+k")
-    expect(page.get_by_role("combobox", name="Go to a project, service or page")).to_be_focused()
-    page.keyboard.type(words)
-    expect(page.locator(f'#palette-list [aria-selected="true"][data-href="{path}"]')).to_be_visible()
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**{path}")
-
-
-def _type(page: Page, field: Locator, text: str) -> None:
-    _reach(page, field)
-    page.keyboard.type(text)
-
-
-def _press(page: Page, control: Locator) -> None:
-    _reach(page, control)
-    page.keyboard.press("Enter")
-
-
-def _reach(page: Page, target: Locator) -> None:
-    """Come to a control by Tab; fails when it cannot be had so."""
-    expect(target).to_be_visible()
-    for _ in range(_MOST_TABS):
-        if target.evaluate(_IS_FOCUSED):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{target} cannot be reached by Tab")

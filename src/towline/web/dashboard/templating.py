@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent / "templates"
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LONGEST: Final = 400
+_SHORT: Final = 120
+_DIGEST: Final = "sha256:"
+_DIGEST_LENGTH: Final = 64
 _ACCOUNT_PAGES: Final = (
     ("/account/security", "Security"),
     ("/account/identities", "Identities"),
@@ -72,7 +75,7 @@ def size(amount: int | None) -> str:
 
 def short(text: str | None, length: int = 12) -> str:
     """The first characters of a commit or digest."""
-    return (text or "").removeprefix("sha256:")[:length]
+    return (text or "").removeprefix(_DIGEST)[:length]
 
 
 def bounded(text: str | None, length: int = _LONGEST) -> str:
@@ -86,10 +89,19 @@ def percent(share: float) -> str:
     return "100 %" if share >= 1 else f"{min(100 * share, 99.99):.2f} %"
 
 
-def asked_for(deployment: Mapping[str, str]) -> str:
-    """What a deployment is of, in words: the commit's message, a branch, an image, or an upload."""
-    said = deployment["message"] or deployment["ref"]
-    return "Upload" if said.startswith("sha256:") else bounded(said or deployment["trigger"])
+def asked_for(deployment: Mapping[str, str], length: int = _LONGEST) -> str:
+    """What a deployment is of, in words: the commit's message, a branch, an image, or an upload; whole for 0."""
+    said = deployment["message"] or deployment["ref"] or deployment["trigger"]
+    if said.startswith(_DIGEST):
+        return "Upload"
+    return bounded(said, length) if length else said
+
+
+def made_of(release: Mapping[str, str]) -> str:
+    """What a release is of, in words: the commit's message, an upload, or an image."""
+    if release["message"]:
+        return bounded(release["message"], _SHORT)
+    return "Upload" if len(release["commit"].removeprefix(_DIGEST)) == _DIGEST_LENGTH else "Image"
 
 
 def command(arguments: Sequence[str]) -> str:
@@ -142,6 +154,7 @@ def _environment() -> "Environment":
         bounded=bounded,
         percent=percent,
         asked_for=asked_for,
+        made_of=made_of,
         command=command,
     )
     globals_: dict[str, object] = environment.globals  # pyright: ignore[reportAssignmentType] - typed by its first ones

@@ -150,14 +150,15 @@ async function act(event) {
   event.preventDefault();
   const problem = document.querySelector("[data-problem]");
   if (problem) problem.textContent = "";
-  const buttons = isForm ? element.querySelectorAll("button") : [element];
-  for (const button of buttons) button.disabled = true;
+  const button = isForm ? element.querySelector("button") : element;
+  if (button.getAttribute("aria-busy")) return;
+  button.setAttribute("aria-busy", "true");
   try {
     await ACTIONS[element.dataset.action](element);
   } catch (error) {
     if (problem) problem.textContent = explain(error);
   } finally {
-    for (const button of buttons) button.disabled = false;
+    button.removeAttribute("aria-busy");
   }
 }
 

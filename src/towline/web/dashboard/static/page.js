@@ -41,25 +41,63 @@ export async function send(form, fields) {
   return content.to;
 }
 
+const busy = new Set();
+const SOON = 500;
+
+/** Mark a form as being sent, for as long as `work` takes; undefined where it is being sent already. */
+export async function once(form, button, work) {
+  if (busy.has(form)) return undefined;
+  busy.add(form);
+  button?.setAttribute("aria-busy", "true");
+  const timer = setTimeout(() => tell("Working…"), SOON);
+  try {
+    return await work();
+  } finally {
+    clearTimeout(timer);
+    free(form);
+  }
+}
+
+function tell(text) {
+  document.getElementById("busy").textContent = text;
+}
+
+function free(form) {
+  busy.delete(form);
+  for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  if (!busy.size) tell("");
+}
+
+/** Go to another page; what led there stays busy until that has come. */
+export function go(to) {
+  location.assign(to);
+  return new Promise(() => {});
+}
+
+/** A form that the browser sends by itself: a second press does nothing while it waits for the answer. */
+function leave(event, form) {
+  if (busy.has(form)) return event.preventDefault();
+  return once(form, event.submitter, () => new Promise(() => {}));
+}
+
 async function submit(event) {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || "plain" in form.dataset || !form.closest("main")) return;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if ("plain" in form.dataset || !form.closest("main")) return leave(event, form);
   event.preventDefault();
   const button = event.submitter;
-  if (button?.getAttribute("aria-busy")) return;
-  button?.setAttribute("aria-busy", "true");
-  complaint(form, "");
-  try {
-    const to = await send(form, new FormData(form, button));
-    if (to === undefined) return;
-    if (new URL(to, location.href).pathname !== location.pathname) return location.assign(to);
-    if ("empties" in form.dataset) form.reset();
-    await renew();
-  } catch (error) {
-    complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
-  } finally {
-    button?.removeAttribute("aria-busy");
-  }
+  await once(form, button, async () => {
+    complaint(form, "");
+    try {
+      const to = await send(form, new FormData(form, button));
+      if (to === undefined) return undefined;
+      if (new URL(to, location.href).pathname !== location.pathname) return await go(to);
+      if ("empties" in form.dataset) form.reset();
+      return await renew();
+    } catch (error) {
+      return complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
+    }
+  });
 }
 
 /** What the server sends is complete; this only says times in the reader's zone and shows what needs scripts. */
@@ -88,12 +126,19 @@ function unfold() {
 }
 
 const openPalette = async () => (await import("./palette.js")).open();
+const openShortcuts = async () => (await import("./shortcuts.js")).open();
 const opener = document.querySelector("[data-palette]");
 if (opener) {
   opener.hidden = false;
   opener.addEventListener("click", openPalette);
 }
+for (const button of document.querySelectorAll("[data-shortcuts]")) {
+  button.hidden = false;
+  button.addEventListener("click", openShortcuts);
+}
 document.addEventListener("submit", submit);
+// Who comes back by the browser's own button finds the page as it was left.
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) for (const form of [...busy]) free(form); });
 window.addEventListener("hashchange", unfold);
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
@@ -103,10 +148,14 @@ document.addEventListener("click", async (event) => {
   }
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+const KEYS = { "/": openPalette, "?": openShortcuts };
+const isTyping = ({ target }) => target.matches("input:not([type=checkbox], [type=radio], [type=submit]), textarea, select");
 document.addEventListener("keydown", (event) => {
-  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+  const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+  const open = event.key === "k" && (event.ctrlKey || event.metaKey) ? openPalette : !hasModifier && !isTyping(event) && KEYS[event.key];
+  if (open) {
     event.preventDefault();
-    openPalette();
+    open();
     return;
   }
   if (event.key !== "Escape") return;

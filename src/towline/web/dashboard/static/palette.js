@@ -82,7 +82,7 @@ function show() {
 
 /** Open the palette. */
 export function open() {
-  if (dialog.open) return;
+  if (document.querySelector("dialog[open]")) return;
   input.value = "";
   chosen = 0;
   dialog.showModal();

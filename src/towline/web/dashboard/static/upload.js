@@ -1,6 +1,6 @@
 // Uploads from the page: an archive is hashed, sent in pieces that can be resumed, then deployed.
 import { Sha256 } from "./sha256.js";
-import { send } from "./page.js";
+import { go, once, send } from "./page.js";
 
 const API = "/api/v1";
 const PIECE = 4 * 1024 * 1024;
@@ -22,7 +22,7 @@ async function digestOf(file, tell) {
   const hash = new Sha256();
   for (let start = 0; start < file.size; start += PIECE) {
     hash.update(new Uint8Array(await file.slice(start, start + PIECE).arrayBuffer()));
-    tell((start / file.size) * 40);
+    tell("Checking", start / file.size);
   }
   return `sha256:${hash.hex()}`;
 }
@@ -36,7 +36,7 @@ async function upload(project, file, tell) {
   while (!state.is_complete) {
     const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(state.offset) };
     state = await call("PATCH", `${path}/${digest}`, file.slice(state.offset, state.offset + PIECE), headers);
-    tell(40 + (state.offset / file.size) * 60);
+    tell("Sent", state.offset / file.size);
   }
   return digest;
 }
@@ -60,25 +60,25 @@ document.addEventListener("submit", async (event) => {
   const wantsUpload = isNew ? form.elements.source.value === "upload" : "upload" in form.dataset;
   if (!wantsUpload) return;
   event.preventDefault();
-  const button = event.submitter;
-  if (button?.getAttribute("aria-busy")) return;
   const bar = form.querySelector("progress");
+  const words = form.querySelector("[data-sent]");
   const place = form.querySelector(":scope > .problem") ?? form.insertBefore(document.createElement("p"), form.firstChild);
-  Object.assign(place, { className: "problem", role: "alert", textContent: "" });
-  button?.setAttribute("aria-busy", "true");
-  try {
-    const [file] = form.querySelector("[data-drop] input").files;
-    if (!file) throw new Error("Choose an archive first, or drop one.");
-    bar.hidden = false;
-    const target = isNew ? new URL(await send(form, new FormData(form)), location.href) : new URL(form.action);
-    const project = decodeURIComponent(target.pathname.split("/")[2]);
-    const digest = await upload(project, file, (percent) => { bar.value = percent; });
-    const environment = form.elements.environment?.value ?? "production";
-    location.assign(await send({ action: target.pathname }, { environment, upload: digest }));
-  } catch (error) {
-    place.textContent = error.message;
-    bar.hidden = true;
-  } finally {
-    button?.removeAttribute("aria-busy");
-  }
+  const tell = (word, share) => { bar.value = share * 100; words.textContent = `${word}: ${Math.floor(share * 100)} %`; };
+  await once(form, event.submitter, async () => {
+    Object.assign(place, { className: "problem", role: "alert", textContent: "" });
+    try {
+      const [file] = form.querySelector("[data-drop] input").files;
+      if (!file) throw new Error("Choose an archive first, or drop one.");
+      bar.hidden = words.hidden = false;
+      tell("Checking", 0);
+      const target = isNew ? new URL(await send(form, new FormData(form)), location.href) : new URL(form.action);
+      const project = decodeURIComponent(target.pathname.split("/")[2]);
+      const digest = await upload(project, file, tell);
+      const environment = form.elements.environment?.value ?? "production";
+      await go(await send({ action: target.pathname }, { environment, upload: digest }));
+    } catch (error) {
+      place.textContent = error instanceof TypeError ? "Towline does not answer. Try again." : error.message;
+      bar.hidden = words.hidden = true;
+    }
+  });
 }, { capture: true });

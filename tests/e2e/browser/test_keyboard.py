@@ -1,0 +1,104 @@
+"""By keyboard alone: a first service, a domain, a key, a log, a deletion; and the keys that pages know."""
+
+import re
+from typing import Final
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.e2e.browser.keyboard import go, press, reach, type_into
+from tests.e2e.browser.people import add_user, sign_in
+from tests.e2e.parts import BASE, app, succeeded
+from tests.running import RunningTowline
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
+_WAIT: Final = 90_000
+_PATIENCE: Final = 30_000
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page of a patient person."""
+    context.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
+    return context.new_page()
+
+
+def test_a_service_is_made_and_deleted_by_keyboard_alone(page: Page, towline: RunningTowline, project: str) -> None:
+    sign_in(page, towline.api_url, add_user(towline))
+    type_into(page, page.get_by_label("Project", exact=True), project)
+    type_into(page, page.get_by_label("Service", exact=True), "web")
+    reach(page, page.get_by_label("Git URL").first)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("input[value=image]")).to_be_checked()
+    type_into(page, page.locator("#image"), BASE)
+    press(page, page.get_by_role("button", name="Create and deploy"))
+    page.wait_for_url("**/deployments/*")
+    press(page, page.get_by_role("link", name=f"{project} / web"))
+    page.wait_for_url(f"**/projects/{project}/services/web")
+    service = f"/projects/{project}/services/web"
+
+    go(page, f"{project} web domains", f"{service}/domains")
+    type_into(page, page.get_by_label("Host"), f"{project}.example.com")
+    press(page, page.get_by_label("HTTPS with a certificate"), "Space")
+    press(page, page.get_by_role("button", name="Add", exact=True))
+    press(page, page.get_by_role("button", name=f"Remove {project}.example.com"))
+    expect(page.get_by_role("button", name=f"Remove {project}.example.com")).to_have_count(0)
+
+    go(page, f"{project} web settings", f"{service}/settings")
+    type_into(page, page.get_by_label("Type web to confirm"), "web")
+    press(page, page.get_by_role("button", name="Delete the service"))
+    page.wait_for_url(f"**/projects/{project}")
+    expect(page.get_by_text("This project has no services yet.")).to_be_visible()
+
+
+def test_logs_previews_and_keys_are_had_by_keyboard_alone(page: Page, towline: RunningTowline, project: str) -> None:
+    towline.create_service(project)
+    succeeded(towline.deploy_files(project, app("hello")))
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True))
+
+    go(page, f"{project} web log", f"/projects/{project}/services/web/log")
+    type_into(page, page.get_by_label("Text"), "nothing says this")
+    press(page, page.get_by_role("button", name="Show"))
+    expect(page.get_by_text("No line is like that.")).to_be_visible()
+
+    go(page, f"{project} previews", f"/projects/{project}/previews")
+    type_into(page, page.get_by_label("Name", exact=True).first, "try")
+    press(page, page.get_by_role("button", name="Create and deploy"))
+    page.wait_for_url(re.compile("/previews/prv_"))
+    press(page, page.get_by_role("button", name="Remove it"))
+    page.wait_for_url(f"**/projects/{project}/previews")
+
+    press(page, page.locator("#account > summary"))
+    press(page, page.locator("#account").get_by_role("link", name="API keys"))
+    type_into(page, page.get_by_label("What it is for"), "ci")
+    press(page, page.get_by_role("button", name="Make the key"))
+    expect(page.locator("#made")).to_contain_text("shown this once")
+    press(page, page.get_by_role("button", name="Revoke ci"))
+    expect(page.get_by_role("button", name="Revoke ci")).to_have_count(0)
+
+
+def test_pages_tell_which_keys_they_know(page: Page, towline: RunningTowline) -> None:
+    sign_in(page, towline.api_url, add_user(towline))
+    expect(page.get_by_role("button", name="Go to")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("?")
+    shown = page.get_by_role("dialog", name="Keyboard shortcuts")
+    for key in ("Ctrl K", "/", "?", "Esc"):
+        expect(shown.locator("kbd").get_by_text(key, exact=True)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.locator("dialog[open]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(shown).to_be_hidden()
+    page.keyboard.press("/")
+    palette = page.get_by_role("combobox", name="Go to a project, service or page")
+    expect(palette).to_be_focused()
+    expect(palette).to_have_value("")
+    page.keyboard.press("Escape")
+    type_into(page, page.get_by_label("Project", exact=True), "a/b?")
+    expect(page.get_by_label("Project", exact=True)).to_have_value("a/b?")
+    press(page, page.locator("#account > summary"))
+    press(page, page.get_by_role("button", name="Keyboard shortcuts"))
+    expect(shown).to_be_visible()
