@@ -84,7 +84,12 @@ def _key(service: dict[str, Any]) -> tuple[str]:
 
 
 def _shown(view: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in _defaults().items() if name in Service.model_fields} | view
+    return _shown_defaults() | view
+
+
+@cache
+def _shown_defaults() -> dict[str, Any]:
+    return {name: value for name, value in _defaults().items() if name in Service.model_fields}
 
 
 @cache
