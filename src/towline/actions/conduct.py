@@ -187,10 +187,7 @@ async def _answer_hooks(platform: Platform, work_on_all: Callable[[], Awaitable[
                 await work_on_all()
             except Unavailable as error:
                 _log.warning("%s", error)
-            deadline = asyncio.get_running_loop().time() + _HOOKS_EVERY.total_seconds()
-            while (left := deadline - asyncio.get_running_loop().time()) > 0:
-                if await ringing.wait(timeout=left) == "hooks":
-                    break
+            await ringing.wait_for("hooks", timeout=_HOOKS_EVERY.total_seconds())
 
 
 async def _report(platform: Platform) -> None:

@@ -9,7 +9,6 @@ from towline.actions.password_reset import answer_reset_requests, forget_old_req
 from towline.actions.platform import Platform
 from towline.actions.reports.sending import forget_old_reports
 from towline.errors import TowlineError
-from towline.infra.queue import Ringing
 
 _LOOK_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = 5.0
@@ -23,7 +22,7 @@ async def correspond(platform: Platform) -> None:
             async with platform.bell.listen() as ringing:
                 while True:
                     await correspond_once(platform)
-                    await _wait_for_ring(ringing)
+                    await ringing.wait_for(BELL, timeout=_LOOK_SECONDS)
         except TowlineError as error:
             _log.warning("Mail waits: %s", error)
         await asyncio.sleep(_RETRY_SECONDS)
@@ -43,12 +42,3 @@ async def forget_correspondence(platform: Platform) -> None:
         await forget_old_mails(work)
         await forget_old_reports(work)
         await forget_old_requests(work)
-
-
-async def _wait_for_ring(ringing: Ringing) -> None:
-    """Until it rings for mail, or it is time to look anyway, however much else rings."""
-    loop = asyncio.get_running_loop()
-    look_at = loop.time() + _LOOK_SECONDS
-    while (left := look_at - loop.time()) > 0:
-        if await ringing.wait(timeout=left) in {BELL, ""}:
-            return

@@ -11,12 +11,12 @@ from sqlalchemy import select, text
 from towline.actions.platform import Platform
 from towline.errors import Unavailable
 from towline.infra.database import Work, check_connection
-from towline.infra.queue import Ringing
 from towline.models.history import Event
 
 CHANNEL = "towline:events"
 _RELAY_LOCK = 7_420_002
 _BATCH = 500
+_LOOK_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -96,10 +96,5 @@ async def _relay_while_locked(platform: Platform) -> None:
     async with platform.database.advisory_lock(_RELAY_LOCK) as connection, platform.bell.listen() as ringing:
         while connection is not None:
             if await relay_once(platform) < _BATCH:
-                await _wait_for_ring(ringing)
+                await ringing.wait_for("events", timeout=_LOOK_SECONDS)
             await check_connection(connection)
-
-
-async def _wait_for_ring(ringing: Ringing) -> None:
-    while await ringing.wait(timeout=2.0) not in {"events", ""}:
-        pass

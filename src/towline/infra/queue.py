@@ -1,6 +1,7 @@
 """The bell of the job queue: wakes a worker at once; the rows in PostgreSQL are the queue itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -39,6 +40,13 @@ class Ringing:
             self._subscription.catch_up()
             await asyncio.sleep(0)
         return "" if message is None else message.decode()
+
+    async def wait_for(self, name: str, *, timeout: float) -> None:
+        """Return when one name rings, rings may have been lost, or the time is over, however much else rings."""
+        look_at = time.monotonic() + timeout
+        while (left := look_at - time.monotonic()) > 0:
+            if await self.wait(timeout=left) in {name, ""}:
+                return
 
     def forget(self) -> None:
         """Drop the rings that came until now: whoever looks at everything next needs none of them."""

@@ -17,7 +17,6 @@ from towline.actions.platform import Platform
 from towline.errors import MailNotSent, MessageNotSent, TowlineError
 from towline.infra.mail import make_message, send_mail
 from towline.infra.messages import OutgoingMessage, send_message
-from towline.infra.queue import Ringing
 from towline.models.base import utc_now
 from towline.models.notifications import Notification, NotificationChannel
 
@@ -37,7 +36,7 @@ async def notify(platform: Platform) -> None:
             async with platform.bell.listen() as ringing:
                 while True:
                     await notify_once(platform)
-                    await _wait_for_ring(ringing)
+                    await ringing.wait_for(BELL, timeout=_LOOK_SECONDS)
         except TowlineError as error:
             _log.warning("Notifications wait: %s", error)
         await asyncio.sleep(_RETRY_SECONDS)
@@ -156,12 +155,3 @@ def _text(platform: Platform, notification: Notification) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-async def _wait_for_ring(ringing: Ringing) -> None:
-    """Until something was published or a message waits, or it is time to look anyway."""
-    loop = asyncio.get_running_loop()
-    look_at = loop.time() + _LOOK_SECONDS
-    while (left := look_at - loop.time()) > 0:
-        if await ringing.wait(timeout=left) in {BELL, ""}:
-            return

@@ -36,10 +36,7 @@ async def _wake_on_ring(platform: Platform) -> None:
     async with platform.bell.listen() as ringing:
         while True:
             rest = _LOOK_SECONDS if await wake_up(platform) else _REST_SECONDS
-            deadline = asyncio.get_running_loop().time() + rest
-            while (left := deadline - asyncio.get_running_loop().time()) > 0:
-                if await ringing.wait(timeout=left) == WAKE_BELL:
-                    break
+            await ringing.wait_for(WAKE_BELL, timeout=rest)
 
 
 async def wake_up(platform: Platform) -> bool:
