@@ -137,7 +137,7 @@ EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
     f"{_S}/webhook-secrets": (MANAGES, {"hours": "1"}),
     f"{_S}/webhook-secrets/delete": ((303, 404, 403, 403, 404, 404, 404), {"secret": "whs_0"}),
     f"{_S}/deploy": (DEPLOYS, {"image": "app:2"}),
-    f"{_S}/act": (DEPLOYS, {"action": "restart"}),
+    f"{_S}/act": (DEPLOYS, {"wanted": "restart"}),
     f"{_S}/scale": (DEPLOYS, {"replicas": "1"}),
     f"{_S}/rollback": (DEPLOYS, {"release": "1"}),
     f"{_S}/variables": (MANAGES, {"name": "A", "value": "1"}),

@@ -21,9 +21,9 @@ async def deploy(visit: Visit, fields: Fields) -> str:
 
 async def act(visit: Visit, fields: Fields) -> str:
     """Restart, stop or start it."""
-    operation = _ACTIONS.get(text(fields, "action"))
+    operation = _ACTIONS.get(text(fields, "wanted"))
     if operation is None:
-        raise InvalidInput("There is no such action.", field="action")
+        raise InvalidInput("There is no such action.", field="wanted")
     await visit.ask_here(operation, body={"environment": environment_of(fields)})
     return service_page(visit, fields)
 

@@ -36,7 +36,8 @@ export async function send(form, fields) {
     method: "POST", body: new URLSearchParams(fields), headers: { "X-Towline-Form": "1" }, cache: "no-store",
   });
   if (answer.status === 401) return location.reload();
-  const content = await answer.json();
+  // What is no JSON comes from a proxy in front of a Towline that is not there.
+  const content = await answer.json().catch(() => { throw new TypeError("no answer"); });
   if (!answer.ok) throw new Error([content.detail, content.hint].filter(Boolean).join(" "));
   return content.to;
 }
