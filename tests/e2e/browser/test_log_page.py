@@ -174,3 +174,13 @@ def test_earlier_lines_come_where_the_reader_scrolls_and_following_leads_back(co
         page.get_by_label("Follow").check()
         expect(page.locator(".log li").last).to_have_text(re.compile(f"line {_KEPT}$"), timeout=_PATIENCE)
         assert numbers_of(page) == list(range(_KEPT - 999, _KEPT + 1))
+
+
+def test_an_answer_that_is_silent_for_too_long_is_asked_for_again(context: BrowserContext) -> None:
+    log, page = LongLog(), context.new_page()
+    page.clock.install()
+    with serving(log) as url:
+        with page.expect_request("**/logs?*follow=true*"):
+            page.goto(url)
+        with page.expect_request("**/logs?*follow=true*", timeout=_PATIENCE):
+            page.clock.run_for(60_000)

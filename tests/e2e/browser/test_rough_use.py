@@ -1,10 +1,12 @@
 """Pages in rough hands: pressed twice, left and come back to, cut off, with a Towline that does not answer."""
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, WebSocketRoute, expect
 from tests.e2e.browser.people import add_user, sign_in
 from tests.e2e.parts import app, succeeded
 from tests.running import RunningTowline
+
+from towline.contract.variables import VariablesSet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -45,3 +47,36 @@ def test_a_form_is_kept_where_only_the_proxy_answers(
     page.unroute(f"**{path}")
     page.get_by_role("button", name="Set", exact=True).click()
     expect(page.locator("#var-GREETING")).to_be_visible()
+
+
+def test_a_connection_that_went_dead_in_silence_is_given_up_and_nothing_is_missed(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    page, path = context.new_page(), f"/projects/{project}/services/web/variables"
+    dead: set[int] = set()
+    opened: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        number, server = len(opened), socket.connect_to_server()
+        socket.on_message(lambda message: None if number in dead else server.send(message))
+        server.on_message(lambda message: None if number in dead else socket.send(message))
+
+    page.route_web_socket("**/api/v1/ws", pass_on)
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), path)
+    _set(towline, project, "BEFORE")
+    expect(page.locator("#var-BEFORE")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("HALF_TYPED")
+    dead.add(len(opened))
+    _set(towline, project, "MEANWHILE")
+    page.evaluate("dispatchEvent(new Event('online'))")  # as after sleep, or in another network
+    expect(page.locator("#var-MEANWHILE")).to_be_visible(timeout=60_000)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("HALF_TYPED")
+    assert len(opened) == 2
+    expect(page.locator("#live")).to_be_hidden()
+
+
+def _set(towline: RunningTowline, project: str, name: str) -> None:
+    variables = [{"name": name, "value": "yes"}]
+    towline.client.variables.set(project, VariablesSet.model_validate({"service": "web", "variables": variables}))

@@ -7,6 +7,8 @@ from tests.web.browser import Browser
 from tests.web.dashboard.visitors import Scene, make_scene
 from tests.web.door import Door
 
+from towline.actions.live.rooms import get_newest_sequence
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e" + "w" * 10_000
 _ASSET = re.compile(r'(?:src|href)="(/_towline/assets/[a-z0-9.]+)"|from "\./([a-z0-9]+\.js)"')
 _MOST_BYTES = 150_000
@@ -72,6 +74,16 @@ async def test_a_viewer_is_offered_nothing_to_do(door: Door) -> None:
         main = page.text.partition("<main")[2]
         assert "<form" not in main, path
         assert "<button" not in main, path
+
+
+async def test_a_page_says_from_which_event_on_its_script_must_listen(door: Door) -> None:
+    scene = await make_scene(door)
+    path = "/projects/{project}/services/{service}".format(**scene.values)
+    known = re.search(
+        r'<body data-rooms="project:\S+ user:\S+" data-since="(\d+)">', (await scene.people["viewer"].get(path)).text
+    )
+    assert known is not None
+    assert int(known[1]) == await get_newest_sequence(door.platform)
 
 
 async def test_who_is_not_signed_in_comes_back_after_signing_in(door: Door) -> None:

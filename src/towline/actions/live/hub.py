@@ -60,6 +60,10 @@ class LiveHub:
         """How many listen now."""
         return len(self._listeners)
 
+    async def get_newest_sequence(self) -> int:
+        """The number of an event whose outcome is seen by whoever looks from now on; 0 when there is none."""
+        return await get_newest_sequence(self._platform) if self._last is None else self._last
+
     @asynccontextmanager
     async def listen(self, caller: Caller, *, door: Door | None = None) -> AsyncGenerator[Listener]:
         """A listener without rooms; forgotten on leaving. Unavailable when the process or the user has too many."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from towline import __version__
 from towline.actions.access import Permission
+from towline.actions.live.hub import LiveHub
 from towline.errors import TowlineError, Unauthenticated
 from towline.web.answering import json_response
 from towline.web.arrivals import find_person
@@ -64,9 +65,11 @@ def showing(show: Show) -> Endpoint:
         except Unauthenticated:
             return redirect(f"/sign-in?next={quote(_here(request))}")
         share(request, Known(get_platform(request).database, visit.caller))
+        hub: LiveHub = request.app.state.live
+        since = await hub.get_newest_sequence()
         try:
             shown = await show(visit)
-            return shown if isinstance(shown, Response) else await _answer(visit, shown)
+            return shown if isinstance(shown, Response) else await _answer(visit, shown, since=since)
         except TowlineError as error:
             return await _refusal(visit, error)
         except DBAPIError as error:
@@ -114,7 +117,8 @@ def html_response(request: Request, html: str, *, status: int = 200) -> Response
     return Response(body, status, media_type="text/html", headers=headers)
 
 
-async def _answer(visit: Visit, view: View) -> Response:
+async def _answer(visit: Visit, view: View, *, since: int | None = None) -> Response:
+    """A page; what it shows is newer than the event `since`, from which on its script listens."""
     caller = visit.caller
     projects = (await visit.ask("projects.list", query={"limit": 50}))["items"]
     values = {
@@ -124,6 +128,7 @@ async def _answer(visit: Visit, view: View) -> Response:
         "projects": projects,
         "current_project": view.project,
         "rooms": (*view.rooms, f"user:{caller.user_id}"),
+        "since": since,
         "here": visit.request.url.path,
         "version": __version__,
     }

@@ -11,6 +11,9 @@ const MOST_WAITING = 10_000;
 const AT_ONCE = 400;
 const PAGE = 1_000;
 const NEAR = 40;
+// A followed answer says something every 15 s, an empty line at least; a connection that is silent for longer is dead.
+const SILENCE = 40_000;
+const PATIENCE = 30_000;
 const place = document.querySelector("[data-log]");
 const list = place.querySelector(".log");
 const told = place.querySelector("[data-log-state]");
@@ -115,7 +118,7 @@ function shownAbove(sequence) {
 async function fetchLines(parameters) {
   const asked = new URL(url);
   for (const [name, value] of Object.entries(parameters)) asked.searchParams.set(name, value);
-  const answer = await fetch(asked, { cache: "no-store" });
+  const answer = await fetch(asked, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }
@@ -188,6 +191,19 @@ const askForLatest = () => once(() => join({ tail: PAGE }, ({ items }) => {
   return true;
 }));
 
+/** Ends a request that has not been heard of for too long. */
+class Silence extends AbortController {
+  constructor() {
+    super();
+    this.broken();
+  }
+
+  broken() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.abort(), SILENCE);
+  }
+}
+
 /** A followed answer of a running service; opened again, behind the last line that came, where it ended. */
 async function stream() {
   for (let failures = 0; ; failures += 1) {
@@ -195,12 +211,13 @@ async function stream() {
       const asked = new URL(url);
       asked.searchParams.set("follow", "true");
       asked.searchParams.set("since", next);
-      const answer = await fetch(asked, { cache: "no-store" });
+      const silence = new Silence();
+      const answer = await fetch(asked, { cache: "no-store", signal: silence.signal });
       if ([401, 403, 404].includes(answer.status)) return say("This log ended for you.");
       if (answer.ok) {
         say();
         failures = 0;
-        await readLines(answer.body);
+        await readLines(answer.body, silence);
       }
     } catch {
       say("Reconnecting…");
@@ -209,11 +226,12 @@ async function stream() {
   }
 }
 
-async function readLines(body) {
+async function readLines(body, silence) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
+    silence.broken();
     if (done) return;
     const parts = (rest + value).split("\n");
     rest = parts.pop();

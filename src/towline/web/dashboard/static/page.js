@@ -2,11 +2,13 @@
 import { follow } from "./live.js";
 import { morph } from "./morph.js";
 
+const PATIENCE = 30_000;
 const main = document.querySelector("main");
 
 /** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
 export async function renew() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const signal = AbortSignal.timeout(PATIENCE); // a request that hangs would be the last one
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal });
   if (answer.redirected) return location.reload();
   if (answer.status === 404) return location.reload();
   if (!answer.ok) return undefined;
