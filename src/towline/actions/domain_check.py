@@ -41,7 +41,7 @@ async def check_domain(platform: Platform, domain: str, *, look_up: LookUp = loo
     """Look a name up that only a wildcard record answers for."""
     expected, host = platform.settings.public_addresses, f"towline-check.{domain}"
     if domain == "localhost" or domain.endswith(".localhost"):
-        hint = "Only browsers on this machine reach it; for others, set a domain of your own."
+        hint = "Only browsers on this machine reach it. For others, set a domain of your own."
         return DomainCheck(domain, host, expected=expected, hint=hint)
     addresses = await look_up(host)
     wanted = f"*.{domain}" + (f" to {' or '.join(expected)}" if expected else " to this server's address")

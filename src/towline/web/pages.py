@@ -56,9 +56,13 @@ def page_elsewhere(
     body = f"<h1>{escape(title)}</h1><p>{said(error.message)}</p><p>{said(error.hint)}</p>"
     if link:
         body += f'<p><a href="{escape(link)}">{escape(link_text)}</a></p>'
-    html = f"{_head(escape(title))}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
-    own |= {"Content-Security-Policy": _policy_elsewhere(), "X-Frame-Options": "DENY"}
-    return Response(html, error.status, media_type="text/html", headers=own)
+    return _plain(title, body, status=error.status, headers=own)
+
+
+def plain_page(title: str, body: str, *, headers: Mapping[str, str]) -> Response:
+    """A page that needs nothing else from Towline, which may not answer by then; `body` is HTML."""
+    own = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", **headers}
+    return _plain(title, f"<h1>{escape(title)}</h1>{body}", status=200, headers=own)
 
 
 async def get_front_page(request: Request) -> Response:
@@ -182,9 +186,15 @@ def _policy(*, has_form: bool, has_script: bool) -> str:
     )
 
 
+def _plain(title: str, body: str, *, status: int, headers: Mapping[str, str]) -> Response:
+    html = f"{_head(escape(title))}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
+    own = {**headers, "Content-Security-Policy": _plain_policy(), "X-Frame-Options": "DENY"}
+    return Response(html, status, media_type="text/html", headers=own)
+
+
 @cache
-def _policy_elsewhere() -> str:
-    """These are shown at the addresses of apps, where no style sheet of ours can be had."""
+def _plain_policy() -> str:
+    """For pages without a style sheet of ours, as at the addresses of apps, where none can be had."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

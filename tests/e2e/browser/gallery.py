@@ -25,6 +25,7 @@ _OF_PROJECT = (
 )
 _OF_SERVICE = ("releases", "runs", "variables/compare", "variables/file", "webhook-secrets")
 _OF_INSTANCE = (
+    "domain",
     "users",
     "providers",
     "variables",
@@ -96,6 +97,8 @@ def pages_of(project: str, *, served: str, broken: str) -> dict[str, str]:
         **{f"service-{name.replace('/', '-')}": f"{web}/{name}" for name in _OF_SERVICE},
         "instance": "/instance",
         **{f"instance-{name}": f"/instance/{name}" for name in _OF_INSTANCE},
+        "instance-domain-change": "/instance/domain?domain=apps.localhost",
+        "instance-domain-astray": "/instance/domain?domain=apps.invalid",
         "refused": "/projects/none-of-these",
     }
 

@@ -71,6 +71,7 @@ EXPECTED_PAGES: Final[dict[str, tuple[int, ...]]] = {
     **{f"/account/{tab}": EVERYONE for tab in ("security", "identities", "keys")},
     "/account/sessions": EVERYONE,
     "/instance": ROOT,
+    "/instance/domain": ROOT,
     "/instance/audit": ADMINISTERS,
     **{f"/instance/{tab}": ROOT for tab in ("users", "providers", "variables", "registries", "mail", "secrets")},
     "/instance/connections": ROOT,
@@ -80,6 +81,7 @@ EXPECTED_PAGES: Final[dict[str, tuple[int, ...]]] = {
 }
 EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
     "/new": (OWN, {"project": "none-of-these"}),
+    "/example": ((303, 0, 409, 409, 409, 409, 0), {}),
     f"{_P}/new": (MANAGES, {"service": "Not A Name"}),
     f"{_P}/deploy": (DEPLOYS, {}),
     f"{_P}/settings": (OWNS, {"name": "{project}", "description": "x"}),
@@ -158,6 +160,7 @@ EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
     "/account/keys/revoke": (NOBODYS, {"key": "key_0"}),
     "/account/sessions/end": (NOBODYS, {"session": "ses_0"}),
     "/account/sessions/end-others": (OWN, {}),
+    "/instance/domain": (_ROOTS, {"domain": "localhost"}),
     "/instance/invite": ((303, 403, 403, 403, 403, 403, 0), {"email": "kim@example.com"}),
     "/instance/users/password": (_ROOT_ONLY_404, {"user": "usr_0"}),
     "/instance/invitations/revoke": (NOBODYS, {"invitation": "inv_0"}),

@@ -27,12 +27,11 @@ from towline.web.problems import problem_of_database, problem_response
 MAX_FORM_BYTES: Final = 1024 * 1024
 _SMALLEST_PACKED: Final = 1024
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; connect-src 'self'"
 )
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": _POLICY,
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Vary": "Accept-Encoding, X-Towline-Form",
@@ -41,7 +40,10 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One page: its template, what it is filled with, and the rooms whose events renew it."""
+    """One page: its template, what it is filled with, and the rooms whose events renew it.
+
+    `connects` is the one other origin that its scripts may ask.
+    """
 
     template: str
     title: str
@@ -49,10 +51,11 @@ class View:
     rooms: tuple[str, ...] = ()
     project: str = ""
     status: int = 200
+    connects: str = ""
 
 
 Show = Callable[[Visit], Awaitable[View | Response]]
-Obey = Callable[[Visit, Mapping[str, str]], Awaitable[str | View]]
+Obey = Callable[[Visit, Mapping[str, str]], Awaitable[str | View | Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -95,7 +98,9 @@ def obeying(obey: Obey) -> Endpoint:
             return await _refusal(visit, _told(error))
         if isinstance(outcome, View):
             return await _answer(visit, outcome)
-        return json_response({"to": outcome}) if _is_script(request) else redirect(outcome)
+        if isinstance(outcome, Response):
+            return outcome
+        return json_response({"to": outcome}) if is_script(request) else redirect(outcome)
 
     return serve
 
@@ -108,9 +113,10 @@ async def open_visit(request: Request) -> Visit:
     return Visit(request, person)
 
 
-def html_response(request: Request, html: str, *, status: int = 200) -> Response:
-    """A page as the browser takes it; never kept by a cache."""
+def html_response(request: Request, html: str, *, status: int = 200, connects: str = "") -> Response:
+    """A page as the browser takes it; never kept by a cache. Its scripts may ask Towline, and the origin `connects`."""
     body, headers = html.encode(errors="replace"), dict(_HEADERS)
+    headers["Content-Security-Policy"] = f"{_POLICY} {connects}".rstrip()
     if len(body) >= _SMALLEST_PACKED and "gzip" in request.headers.get("accept-encoding", ""):
         body = gzip.compress(body, compresslevel=5, mtime=0)
         headers["Content-Encoding"] = "gzip"
@@ -132,11 +138,12 @@ async def _answer(visit: Visit, view: View, *, since: int | None = None) -> Resp
         "here": visit.request.url.path,
         "version": __version__,
     }
-    return html_response(visit.request, render(view.template, {**values, **view.values}), status=view.status)
+    html = render(view.template, {**values, **view.values})
+    return html_response(visit.request, html, status=view.status, connects=view.connects)
 
 
 async def _refusal(visit: Visit, error: TowlineError) -> Response:
-    if _is_script(visit.request):
+    if is_script(visit.request):
         return problem_response(error)
     if error.status == 401:
         return redirect("/sign-in")
@@ -154,7 +161,8 @@ def _told(error: DBAPIError) -> TowlineError:
     return problem
 
 
-def _is_script(request: Request) -> bool:
+def is_script(request: Request) -> bool:
+    """Whether a form was sent by the page's script, which then goes where the answer says."""
     return "x-towline-form" in request.headers
 
 

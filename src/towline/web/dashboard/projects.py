@@ -7,6 +7,7 @@ from towline.actions.access import Permission
 from towline.actions.installation import platform_url
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import TowlineError
+from towline.infra.example import EXAMPLE
 from towline.web.dashboard.answers import View
 from towline.web.dashboard.asking import Json, Visit, wanting
 from towline.web.dashboard.drawing import phone_graph, service_graph
@@ -15,18 +16,21 @@ from towline.web.deps import get_platform
 
 _CARDS: Final = 24
 _FEW: Final = 1
-_EXAMPLE: Final = "hello"
-"""The project that comes with the first start; it says nothing of one's own."""
+_SOURCES: Final = ("git", "image", "upload")
 
 
 async def show_home(visit: Visit) -> View:
     """Every project with its health, last deployment and hosts; without any, how to begin."""
     cursor = visit.request.query_params.get("cursor")
     page = await visit.ask("projects.listSummaries", query={"limit": _CARDS, "cursor": cursor})
-    is_first = len(page["items"]) <= _FEW and not cursor and visit.may(Permission.ADMINISTER)
+    own = [card for card in page["items"] if card["project"]["name"] != EXAMPLE]
+    is_first = len(own) <= _FEW and not cursor and visit.may(Permission.ADMINISTER)
+    asked = visit.request.query_params.get("source", "")
     values = {
         "domain": await visit.ask("platform.checkDomain") if is_first else None,
-        "own": [card for card in page["items"] if card["project"]["name"] != _EXAMPLE],
+        "can_move": get_platform(visit.request).settings.supervisor > 0,
+        "source": asked if asked in _SOURCES else _SOURCES[0],
+        "own": own,
         "cards": page["items"],
         "next_cursor": page["next_cursor"],
         "url": platform_url(get_platform(visit.request)),
@@ -120,6 +124,12 @@ async def create_and_deploy(visit: Visit, fields: Fields) -> str:
             raise
         await visit.ask("projects.create", body={"name": name})
     return await _create_service(visit, name, fields)
+
+
+async def create_example(visit: Visit, _: Fields) -> str:
+    """The example, deployed."""
+    deployment = await visit.ask("projects.createExample")
+    return f"/deployments/{deployment['id']}"
 
 
 async def create_service(visit: Visit, fields: Fields) -> str:

@@ -16,6 +16,7 @@ from towline.web.dashboard import (
     channels,
     connections,
     deployments,
+    domain,
     hooks,
     identities,
     instance,
@@ -88,6 +89,7 @@ PAGES: Final[dict[str, Show]] = {
     "/account/keys": account.show_keys,
     "/account/sessions": account.show_sessions,
     "/instance": instance.show_instance,
+    "/instance/domain": domain.show_domain,
     "/instance/users": instance.show_users,
     "/instance/providers": providers.show_providers,
     "/instance/providers/{provider}": providers.show_provider,
@@ -117,6 +119,7 @@ def _channels(place: str) -> dict[str, Obey]:
 
 FORMS: Final[dict[str, Obey]] = {
     "/new": projects.create_and_deploy,
+    "/example": projects.create_example,
     f"{_P}/new": projects.create_service,
     f"{_P}/deploy": projects.deploy_project,
     f"{_P}/settings": projects.update_project,
@@ -191,6 +194,7 @@ FORMS: Final[dict[str, Obey]] = {
     "/account/keys/revoke": account.revoke_key,
     "/account/sessions/end": account.end_session,
     "/account/sessions/end-others": account.end_other_sessions,
+    "/instance/domain": domain.set_domain,
     "/instance/invite": instance.invite,
     "/instance/users/change": instance.change_user,
     "/instance/users/password": instance.reset_password,

@@ -7,6 +7,7 @@ const main = document.querySelector("main");
 
 /** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
 export async function renew() {
+  if ("moving" in document.body.dataset) return undefined;
   const signal = AbortSignal.timeout(PATIENCE); // a request that hangs would be the last one
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal });
   if (answer.redirected) return location.reload();
@@ -21,7 +22,7 @@ export async function renew() {
 const code = (text) => Object.assign(document.createElement("code"), { textContent: text });
 
 /** Say what is wrong with a form; what stands between backticks is something to type. */
-function complaint(form, text) {
+export function complaint(form, text) {
   let place = form.querySelector(":scope > .problem");
   if (!place) {
     place = document.createElement("p");

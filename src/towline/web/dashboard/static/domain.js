@@ -1,0 +1,48 @@
+// Setting the base domain: Towline starts again at another address, where this page goes once Towline answers there.
+import { complaint, send } from "./page.js";
+
+const PAUSE = 1000;
+const LATE = 60_000;
+
+/** Whether Towline answers at an address; at this page's own, whether it does so with the new domain already. */
+async function answersAt(url, domain) {
+  const isHere = new URL(url).origin === location.origin;
+  try {
+    const answer = await fetch(isHere ? "/api/v1/platform" : new URL("/readyz", url), {
+      cache: "no-store", signal: AbortSignal.timeout(5000),
+    });
+    return answer.ok && (!isHere || (await answer.json()).base_domain === domain);
+  } catch {
+    return false;
+  }
+}
+
+async function move(form, url) {
+  document.body.dataset.moving = "";
+  form.hidden = true;
+  document.getElementById("moving").hidden = false;
+  const begun = Date.now();
+  while (!(await answersAt(url, form.dataset.domain))) {
+    if (Date.now() - begun > LATE) document.getElementById("late").hidden = false;
+    await new Promise((done) => { setTimeout(done, PAUSE); });
+  }
+  location.assign(new URL("/", url));
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!("domain" in form.dataset)) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button?.getAttribute("aria-busy")) return;
+  button?.setAttribute("aria-busy", "true");
+  complaint(form, "");
+  try {
+    const to = await send(form, new FormData(form));
+    if (to) await (to.startsWith("/") ? location.assign(to) : move(form, to));
+  } catch (error) {
+    complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}, { capture: true });
