@@ -20,13 +20,13 @@ async def show_domain(visit: Visit) -> View:
     check_administers(visit)
     platform, own = await visit.ask_all(wanting("platform.get"), wanting("platform.checkDomain"))
     asked = visit.request.query_params.get("domain", "").strip()
-    wanted, problem = await _look_up(visit, asked) if asked else (None, None)
+    wanted, is_odd = await _look_up(visit, asked) if asked else (None, False)
     values = {
         "platform": platform,
         "own": own,
         "asked": asked,
         "wanted": wanted,
-        "problem": problem,
+        "is_odd": is_odd,
         "needs_proof": needs_proof(visit),
         "has_password": visit.credential.has_password,
     }
@@ -42,15 +42,15 @@ async def set_domain(visit: Visit, fields: Fields) -> str | Response:
     return str(moved["url"]) if is_script(visit.request) else _between(visit, str(moved["url"]))
 
 
-async def _look_up(visit: Visit, asked: str) -> tuple[Json | None, Refused | None]:
-    """What is known of a domain, unless it is the one there is; or why it is none."""
+async def _look_up(visit: Visit, asked: str) -> tuple[Json | None, bool]:
+    """What is known of a domain, unless it is the one there is; and whether it is none at all."""
     try:
         found = await visit.ask("platform.checkDomain", query={"domain": asked})
     except Refused as error:
         if error.status != 422:
             raise
-        return None, error
-    return (found if found["change"] else None), None
+        return None, True
+    return (found if found["change"] else None), False
 
 
 def _between(visit: Visit, url: str) -> Response:
