@@ -1,5 +1,5 @@
 // Setting the base domain: Towline starts again at another address, where this page goes once Towline answers there.
-import { complaint, send } from "./page.js";
+import { complaint, go, once, send } from "./page.js";
 
 const PAUSE = 1000;
 const LATE = 60_000;
@@ -26,23 +26,20 @@ async function move(form, url) {
     if (Date.now() - begun > LATE) document.getElementById("late").hidden = false;
     await new Promise((done) => { setTimeout(done, PAUSE); });
   }
-  location.assign(new URL("/", url));
+  await go(new URL("/", url));
 }
 
-document.addEventListener("submit", async (event) => {
+document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!("domain" in form.dataset)) return;
   event.preventDefault();
-  const button = event.submitter;
-  if (button?.getAttribute("aria-busy")) return;
-  button?.setAttribute("aria-busy", "true");
-  complaint(form, "");
-  try {
-    const to = await send(form, new FormData(form));
-    if (to) await (to.startsWith("/") ? location.assign(to) : move(form, to));
-  } catch (error) {
-    complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
-  } finally {
-    button?.removeAttribute("aria-busy");
-  }
+  once(form, event.submitter, async () => {
+    complaint(form, "");
+    try {
+      const to = await send(form, new FormData(form));
+      if (to) await (to.startsWith("/") ? go(to) : move(form, to));
+    } catch (error) {
+      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
+    }
+  });
 }, { capture: true });
