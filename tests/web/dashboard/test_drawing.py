@@ -2,8 +2,7 @@
 
 from towline.web.dashboard.drawing import Graph, phone_graph, service_graph
 
-_LEVELS = [["store"], ["api", "mail"]]
-_NEEDS = [{"service": "api", "depends_on": "store"}]
+_NEEDS = [{"service": name, "depends_on": "store"} for name in ("api", "a" * 40)]
 
 
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
@@ -11,13 +10,14 @@ def _places(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def test_services_stand_in_columns_and_a_curve_leads_to_who_needs_them() -> None:
-    graph = service_graph(_LEVELS, _NEEDS)
+    graph = service_graph([["alone", "store"], ["api", "a" * 40]], _NEEDS)
     places = _places(graph)
-    assert places["store"][0] < places["api"][0] == places["mail"][0]
-    assert places["api"][1] < places["mail"][1]
-    assert len(graph.curves) == 1
-    assert max(x for x, _ in places.values()) < graph.width
-    assert service_graph([["a" * 40]], []).nodes[0].label == "a" * 15 + "…"
+    assert places["store"][0] < places["api"][0] == places["a" * 40][0]
+    assert places["store"][1] == places["api"][1] < places["a" * 40][1]
+    assert "alone" not in places
+    assert len(graph.curves) == 2
+    assert max(x for x, _ in places.values()) + graph.node_width < graph.width
+    assert graph.nodes[-1].label == "a" * 15 + "…"
     assert service_graph([], []).nodes == []
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final, get_args
 
+from towline.actions.mail import sends_mail
 from towline.contract.notifications import ChannelKind, NotificationKind
 from towline.errors import NotFound
 from towline.web.dashboard.answers import View
@@ -9,6 +10,7 @@ from towline.web.dashboard.asking import Ask, Json, Visit, wanting
 from towline.web.dashboard.fields import Fields, text
 from towline.web.dashboard.instance import instance_view
 from towline.web.dashboard.places import ask_project, chosen, page_query, project_view
+from towline.web.deps import get_platform
 
 KINDS: Final[tuple[str, ...]] = get_args(ChannelKind)
 EVENTS: Final[tuple[str, ...]] = get_args(NotificationKind)
@@ -94,6 +96,7 @@ async def _channels(visit: Visit, made: Json | None) -> View:
 
 def _view(visit: Visit, project: Json | None, template: str, title: str, values: Json) -> View:
     shared = {"kinds": KINDS, "events": EVENTS, "environment_kinds": ENVIRONMENTS, "base": _page(visit), **values}
+    shared["has_mail"] = sends_mail(get_platform(visit.request))
     if project is None:
         return instance_view(visit, template, title, {"project": None, "head": "instance_head.html", **shared})
     return project_view(visit, project, template, title, {"head": "project_head.html", **shared})

@@ -21,6 +21,7 @@ _ADVICE: Final = {
 }
 """Where to go from a failure, by its code: the service's page, and what to do there."""
 
+_RESTING: Final = {"stopped", "sleeping"}
 _STEPS: Final = ("wait", "fetch", "build", "release_command", "start", "health", "switch", "retire")
 
 
@@ -38,6 +39,7 @@ async def show_deployment(visit: Visit) -> View:
         wanting("deployments.getChanges", deployment=name),
         wanting("environments.list", project=deployment["project_id"], query={"limit": 200}),
     )
+    serves = status["release"] is not None and status["release"] == deployment["release"]
     done = [step["step"] for step in deployment["steps"]]
     is_final = deployment["status"] in _FINAL
     values = {
@@ -50,7 +52,8 @@ async def show_deployment(visit: Visit) -> View:
         "changes": changes,
         "targets": _targets(deployment, environments["items"]),
         "advice": _ADVICE.get(deployment["error"]["code"]) if deployment["error"] else None,
-        "serves": status["release"] is not None and status["release"] == deployment["release"],
+        "serves": serves,
+        "is_live": serves and deployment["status"] == "success" and status["state"] not in _RESTING,
         "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],
         "suffix": "" if deployment["environment"] == "production" else f"?environment={deployment['environment']}",
         "service_base": f"/projects/{deployment['project']}/services/{deployment['service']}",

@@ -37,17 +37,16 @@ class Graph:
 
 
 def service_graph(levels: Sequence[Sequence[str]], dependencies: Edges) -> Graph:
-    """The picture from left to right; services that stand alone are below the others."""
-    tied = _tied(dependencies)
-    columns = [sorted(level, key=lambda name: name not in tied) for level in levels]
+    """The picture from left to right."""
+    columns = _tied(levels, dependencies)
     nodes = {
         name: _node(name, _MARGIN + column * (_WIDE + _GAP_X), _MARGIN + row * (_HEIGHT + _GAP_Y), _WIDE)
         for column, level in enumerate(columns)
         for row, name in enumerate(level)
     }
     return Graph(
-        width=len(levels) * (_WIDE + _GAP_X) - _GAP_X + 2 * _MARGIN,
-        height=max((len(level) for level in levels), default=0) * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _MARGIN,
+        width=len(columns) * (_WIDE + _GAP_X) - _GAP_X + 2 * _MARGIN,
+        height=max((len(level) for level in columns), default=0) * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _MARGIN,
         node_width=_WIDE,
         nodes=list(nodes.values()),
         curves=[_across(*ends) for ends in _pairs(nodes, dependencies)],
@@ -55,15 +54,14 @@ def service_graph(levels: Sequence[Sequence[str]], dependencies: Edges) -> Graph
 
 
 def phone_graph(levels: Sequence[Sequence[str]], dependencies: Edges) -> Graph:
-    """The picture from top to bottom, two beside each other at most; services that stand alone are left to the list."""
-    tied, nodes, y = _tied(dependencies), dict[str, Node](), _MARGIN
-    for level in levels:
-        names = [name for name in level if name in tied]
+    """The picture from top to bottom, two beside each other at most."""
+    nodes, y = dict[str, Node](), _MARGIN
+    for names in _tied(levels, dependencies):
         for start in range(0, len(names), _MOST_BESIDE):
             line = names[start : start + _MOST_BESIDE]
             nodes |= {name: _node(name, x, y, _NARROW) for name, x in zip(line, _places(len(line)), strict=True)}
             y += _HEIGHT + _GAP_WITHIN
-        y += _GAP_BELOW - _GAP_WITHIN if names else 0
+        y += _GAP_BELOW - _GAP_WITHIN
     return Graph(
         width=_PHONE,
         height=max(y - _GAP_BELOW, 0) + _MARGIN,
@@ -76,8 +74,11 @@ def phone_graph(levels: Sequence[Sequence[str]], dependencies: Edges) -> Graph:
 _PHONE: Final = _MOST_BESIDE * (_NARROW + _GAP_BESIDE) - _GAP_BESIDE + 2 * _MARGIN
 
 
-def _tied(dependencies: Edges) -> frozenset[str]:
-    return frozenset(one[end] for one in dependencies for end in ("service", "depends_on"))
+def _tied(levels: Sequence[Sequence[str]], dependencies: Edges) -> Sequence[Sequence[str]]:
+    """The levels without what needs nothing and is not needed; the list of services has those too."""
+    tied = {one[end] for one in dependencies for end in ("service", "depends_on")}
+    known = ([name for name in level if name in tied] for level in levels)
+    return [level for level in known if level]
 
 
 def _pairs(nodes: Mapping[str, Node], dependencies: Edges) -> Iterator[tuple[Node, Node]]:

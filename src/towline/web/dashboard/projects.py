@@ -66,6 +66,7 @@ async def show_project(visit: Visit) -> View:
             if service["name"] in statuses  # else it was made between the two answers
         ],
         "graph": service_graph(graph["levels"], graph["dependencies"]),
+        "types": {service["name"]: service["type"] for service in services["items"]},
         "phone_graph": phone_graph(graph["levels"], graph["dependencies"]),
         "statuses": statuses,
         "needs": _needs(graph["dependencies"]),
