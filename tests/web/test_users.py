@@ -99,6 +99,13 @@ async def test_a_limited_key_of_an_administrator_opens_no_way_to_more(door: Door
     assert (await limited.patch(f"/users/{kim.user_id}", {"is_disabled": True}))["is_disabled"] is True
 
 
+async def test_a_link_by_mail_is_offered_where_mail_goes_out(door: Door, mailing: Door) -> None:
+    silent, speaking = [(await one.http.get("/password-reset")).text for one in (door, mailing)]
+    assert "<form" in speaking
+    assert "<form" not in silent
+    assert "Ask an administrator" in silent
+
+
 async def test_a_created_user_chooses_a_password_by_the_link_once(door: Door) -> None:
     root = await door.add_person(is_administrator=True)
     made = await root.post("/users", {"email": "kim@example.com", "name": "Kim"})

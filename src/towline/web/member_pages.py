@@ -10,6 +10,7 @@ from starlette.routing import Route
 from towline.actions.access import Caller
 from towline.actions.installation import platform_url
 from towline.actions.invitations import Accepted, Offer, accept_as_new, accept_as_user, get_offer, record_accepted
+from towline.actions.mail import sends_mail
 from towline.actions.password_reset import ask_for_reset, find_reset_user, finish_reset
 from towline.contract.users import PasswordResetAsk
 from towline.errors import InvalidInput, NotFound, TowlineError, Unauthenticated
@@ -27,6 +28,10 @@ router = OperationRouter()
 _INVITATION: Final = "Invitation"
 _RESET: Final = "New password"
 _SIGN_IN: Final = '<p><a class="button primary" href="/sign-in">Sign in</a></p>'
+_NO_MAIL: Final = (
+    "<p>No mail goes out from here. Ask an administrator: under Platform, Users, they make a link by which you choose "
+    "a new password.</p>"
+)
 _LONGEST_NAME: Final = 255
 
 
@@ -69,8 +74,9 @@ async def accept_invitation(request: Request) -> Response:
 
 
 async def show_reset_request(request: Request) -> Response:
-    """The form that asks for the mail."""
-    del request
+    """The form that asks for the mail; where none can be sent, who else makes a link."""
+    if not sends_mail(get_platform(request)):
+        return page(title=_RESET, body=_NO_MAIL + _SIGN_IN, status=200, headers={})
     return _reset_request_page()
 
 
