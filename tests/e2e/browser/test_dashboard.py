@@ -14,12 +14,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.e2e.browser.details import serve_repositories
 from tests.e2e.browser.gallery import SHUT, fill
 from tests.e2e.browser.people import add_user, sign_in
-from tests.e2e.parts import BASE, app, start_deployment
+from tests.e2e.parts import BASE, app, start_deployment, succeeded
 from tests.running import RunningTowline, tar_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
 _AXE: Final = Path(__file__).parent / "axe"
 _WAIT: Final = 90_000
+_FOUND: Final = "#palette-list li"
 _HASH: Final = """size => import("/_towline/assets/sha256.js").then(({ Sha256 }) => {
     const hash = new Sha256();
     hash.update(new Uint8Array(size).fill(97));
@@ -123,6 +124,40 @@ def test_a_deployment_is_seen_live_by_two_and_only_one_may_act(
     bob.goto(towline.api_url + service)
     expect(bob.locator("#status-part").get_by_text("of 2", exact=True)).to_be_visible()
     assert faults == [[], []]
+
+
+def test_the_palette_finds_deployments_and_does_what_can_be_done_at_once(
+    context: BrowserContext, other: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    deployment = succeeded(towline.deploy_files(project, app("hello")))
+    found = towline.client.projects.get(project)
+    page, of_viewer = context.new_page(), other.new_page()
+    sign_in(page, towline.api_url, add_user(towline, project=found.id, role="developer"))
+    sign_in(of_viewer, towline.api_url, add_user(towline, project=found.id, role="viewer"))
+    for one, acts in ((page, 1), (of_viewer, 0)):
+        _search(one, f"{project} web #1")
+        expect(one.locator(_FOUND)).to_have_count(1)
+        expect(one.locator(_FOUND)).to_have_attribute("data-href", f"/deployments/{deployment.id}")
+        one.get_by_role("combobox").fill(f"restart {project}")
+        expect(one.locator(_FOUND, has_text=f"Restart {project} / web")).to_have_count(acts)
+        one.get_by_role("combobox").fill(f"invite {project}")
+        expect(one.get_by_text("Nothing of that name.")).to_be_visible()
+    page.get_by_role("combobox").fill(f"restart {project}")
+    instance = towline.client.services.get_status(project, "web").instances[0].id
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{towline.api_url}/projects/{project}/services/web")
+    expect(page.locator(f"#{instance}")).to_have_count(0, timeout=_WAIT)
+    _search(page, f"roll {project} web")
+    expect(page.locator(_FOUND).first).to_have_text(f"Roll back {project} / web")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{towline.api_url}/projects/{project}/services/web/releases#main")
+
+
+def _search(page: Page, words: str) -> None:
+    expect(page.get_by_role("button", name="Go to")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill(words)
 
 
 def test_a_link_that_is_shown_once_outlives_the_renewal_of_its_page(

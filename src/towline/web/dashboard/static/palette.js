@@ -1,14 +1,9 @@
-// The command palette: every page one may go to, found by typing; what it lists is read when it is opened.
+// The command palette: every page one may go to and what can be done at once, found by typing.
+import { go, send } from "./page.js";
+import { gather, gatherFor, places } from "./places.js";
 
 const MOST = 30;
-const OF_PROJECT = ["previews", "hooks", "variables", "backups", "catalogue", "groups", "members", "notifications", "connections", "registries", "file", "audit", "settings"];
-const MANAGE = ["admin", "owner"];
-const DEPLOY = ["developer", ...MANAGE];
-const NEEDS = { hooks: DEPLOY, variables: DEPLOY, notifications: MANAGE, connections: MANAGE, registries: MANAGE, file: MANAGE, audit: MANAGE };
-const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
-const OF_INSTANCE = ["users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
-const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
-const word = (page) => WORDS[page] ?? page;
+const HINT = "Projects, services, pages, deployments such as web #12; deploy, restart, invite…";
 const dialog = document.createElement("dialog");
 dialog.className = "palette";
 dialog.setAttribute("aria-label", "Go to");
@@ -17,89 +12,96 @@ document.body.append(dialog);
 const input = dialog.querySelector("input");
 const list = dialog.querySelector("ul");
 const told = dialog.querySelector("p");
-let places = [];
+let found = [];
 let chosen = 0;
+let searching = 0;
 
-const read = async (path) => {
-  const answer = await fetch(`/api/v1${path}`, { cache: "no-store" });
-  return answer.ok ? (await answer.json()).items : [];
-};
-
-/** Whether a page of a service has something for whoever has this role. */
-function isOf({ type }, role, page) {
-  if (page === "runs" || page === "domains") return type === (page === "runs" ? "cron" : "web");
-  return DEPLOY.includes(role) || (page !== "deploy" && !page.startsWith("variables"));
-}
-
-/** The links of this page first, then every project and its services. */
-async function gather() {
-  const known = new Map();
-  // The longer name of a page is the one that says whose it is: a tab says "Log", the list "shop / web / log".
-  const add = (href, given) => {
-    const text = given.replace(/\s+/g, " ").trim();
-    if (text.length > (known.get(href)?.text.length ?? 0)) known.set(href, { href, text });
-  };
-  for (const link of document.querySelectorAll(".tabs a, .menu nav a")) add(link.getAttribute("href"), link.textContent);
-  if (document.querySelector('.menu nav a[href="/instance"]')) for (const page of OF_INSTANCE) add(`/instance/${page}`, `Platform / ${word(page)}`);
-  places = [...known.values()];
-  show();
-  const projects = await read("/projects?limit=50");
-  await Promise.all(projects.map(async ({ name, role }) => {
-    add(`/projects/${name}`, name);
-    for (const page of OF_PROJECT) if (!(page in NEEDS) || NEEDS[page].includes(role)) add(`/projects/${name}/${page}`, `${name} / ${word(page)}`);
-    for (const service of await read(`/projects/${name}/services?limit=100`)) {
-      const base = `/projects/${name}/services/${service.name}`;
-      add(base, `${name} / ${service.name}`);
-      for (const page of OF_SERVICE) if (isOf(service, role, page)) add(`${base}/${page}`, `${name} / ${service.name} / ${word(page)}`);
-    }
-  }));
-  places = [...known.values()];
-  show();
-}
+const typed = () => input.value.toLowerCase().split(/[\s/]+/).filter(Boolean);
+const isIn = (text, word) => (word.startsWith("#") ? `${text} `.includes(`${word} `) : text.includes(word));
 
 function matching() {
-  const words = input.value.toLowerCase().split(/[\s/]+/).filter(Boolean);
-  const found = places.filter(({ text }) => words.every((word) => text.toLowerCase().includes(word)));
-  return found.sort((a, b) => a.text.length - b.text.length).slice(0, MOST);
+  const words = typed();
+  const all = [...places.values()].filter(({ text }) => words.every((word) => isIn(text.toLowerCase(), word)));
+  return all.sort((a, b) => a.text.length - b.text.length).slice(0, MOST);
 }
 
 function show() {
-  const found = matching();
-  chosen = Math.min(chosen, Math.max(found.length - 1, 0));
+  const before = found[chosen];
+  found = matching();
+  chosen = Math.max(found.findIndex(({ text }) => text === before?.text), 0);
   list.replaceChildren(...found.map(({ href, text }, place) => {
     const item = document.createElement("li");
     item.id = `palette-${place}`;
     item.role = "option";
-    item.ariaSelected = String(place === chosen);
-    item.dataset.href = href;
+    if (href) item.dataset.href = href;
+    item.dir = "auto";
     item.textContent = text;
     return item;
   }));
+  mark();
+  told.textContent = found.length ? (input.value ? "" : HINT) : (searching ? "Searching…" : "Nothing of that name.");
+}
+
+async function search(work) {
+  searching += 1;
+  try {
+    await work;
+  } finally {
+    searching -= 1;
+    show();
+  }
+}
+
+function mark() {
+  for (const [place, item] of [...list.children].entries()) item.ariaSelected = String(place === chosen);
   input.setAttribute("aria-activedescendant", found.length ? `palette-${chosen}` : "");
   list.children[chosen]?.scrollIntoView({ block: "nearest" });
-  told.textContent = found.length ? "" : "Nothing of that name.";
+}
+
+/** Go where the chosen one leads, or do it and go where that leads. */
+async function choose({ href, action, fields }) {
+  if (href) {
+    dialog.close();
+    return location.assign(href);
+  }
+  if (list.ariaBusy) return undefined;
+  list.ariaBusy = "true";
+  told.textContent = "Working…";
+  try {
+    const to = await send({ action }, fields);
+    if (to) await go(to);
+  } catch (error) {
+    told.textContent = error instanceof TypeError ? "Towline does not answer. Try again." : error.message;
+  } finally {
+    list.ariaBusy = null;
+  }
+  return undefined;
 }
 
 /** Open the palette. */
 export function open() {
   if (document.querySelector("dialog[open]")) return;
   input.value = "";
-  chosen = 0;
+  found = [];
   dialog.showModal();
-  gather();
+  search(gather(show));
 }
 
-input.addEventListener("input", () => { chosen = 0; show(); });
+input.addEventListener("input", () => {
+  found = [];
+  show();
+  search(gatherFor(typed()));
+});
 input.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) {
     event.preventDefault();
-    chosen = Math.max(0, Math.min(list.childElementCount - 1, chosen + step));
-    show();
-  } else if (event.key === "Enter" && list.children[chosen]) location.assign(list.children[chosen].dataset.href);
+    chosen = Math.max(0, Math.min(found.length - 1, chosen + step));
+    mark();
+  } else if (event.key === "Enter" && found[chosen]) choose(found[chosen]);
 });
 list.addEventListener("click", (event) => {
   const item = event.target.closest("li");
-  if (item) location.assign(item.dataset.href);
+  if (item) choose(found[[...list.children].indexOf(item)]);
 });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

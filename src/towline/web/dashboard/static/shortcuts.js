@@ -1,7 +1,7 @@
 // The list of what keys do, in a dialog that is made when it is first asked for.
 
 const KEYS = [
-  [["Ctrl K", "/"], "Go to a project, service or page"],
+  [["Ctrl K", "/"], "Go to a project, service, page or deployment, or deploy, restart, invite …"],
   [["?"], "Show this list"],
   [["Tab", "Shift Tab"], "Next and previous control; the first one leads to the content"],
   [["Enter", "Space"], "Press what has the focus"],
