@@ -19,7 +19,6 @@ async function answersAt(url, domain) {
 
 async function move(form, url) {
   document.body.dataset.moving = "";
-  form.hidden = true;
   document.getElementById("moving").hidden = false;
   const begun = Date.now();
   while (!(await answersAt(url, form.dataset.domain))) {
