@@ -95,7 +95,7 @@ async def test_the_first_page_of_an_administrator_shows_the_first_steps_and_what
     scene = await make_scene(door)
     page = (await scene.people["root"].get("/")).text
     assert "First steps" in page
-    assert "Only browsers on this machine reach it;" in page
+    assert "Only browsers on this machine reach it." in page
     assert 'href="http://web-shop.localhost"' in page.partition('id="first-part"')[2].partition("</section>")[0]
     assert "First steps" not in (await scene.people["owner"].get("/")).text
     await scene.world.deploy("exits:1")

@@ -8,7 +8,7 @@ const MANAGE = ["admin", "owner"];
 const DEPLOY = ["developer", ...MANAGE];
 const NEEDS = { hooks: DEPLOY, variables: DEPLOY, notifications: MANAGE, connections: MANAGE, registries: MANAGE, file: MANAGE, audit: MANAGE };
 const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
-const OF_INSTANCE = ["users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
+const OF_INSTANCE = ["domain", "users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
 const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
 const FINAL = ["success", "failed", "cancelled", "superseded"];
 const word = (page) => WORDS[page] ?? page;
