@@ -149,3 +149,38 @@ async def test_rules_of_previews_are_kept_as_they_were_set(door: Door) -> None:
     assert (kept["pull_requests"], kept["forks"], kept["branches"]) == (True, False, ["feature/*", "fix/*"])
     assert (kept["lifetime_seconds"], kept["sleeps_after_seconds"], kept["cap"]) == (48 * 3600, None, 5)
     assert (kept["scope"], kept["base"], kept["protection"]) == ("graph", "production", "none")
+
+
+async def test_settings_are_explained_and_saved_as_they_were_typed(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/services/{service}".format(**scene.values)
+    page = (await owner.get(f"{path}/settings")).text
+    described = re.findall(r'aria-describedby="([a-z_]+-hint)"', page)
+    assert len(described) >= 10
+    assert all(f'id="{name}"' in page for name in described)
+    fields = {
+        "name": scene.values["service"],
+        "image": "app:2",
+        "port": "8080",
+        "start_command": "serve --all 'two words'",
+        "volumes": "uploads /var/lib/app\r\n\r\n cache   /cache ",
+        "health_kind": "command",
+        "health_command": "",
+        "memory": "64",
+        "drain": "7",
+        "grace": "",
+    }
+    refused = await owner.send(f"{path}/settings", fields)
+    assert (refused.status_code, "Say which command checks its health." in refused.text) == (422, True)
+    saved = await owner.send(f"{path}/settings", {**fields, "health_command": "check --fast", "health_timeout": "90"})
+    assert saved.status_code == 303
+    service = (await owner.call("GET", path)).json()
+    assert service["volumes"] == [{"name": "uploads", "path": "/var/lib/app"}, {"name": "cache", "path": "/cache"}]
+    assert service["health"] == {"kind": "command", "path": "/", "command": ["check", "--fast"], "timeout_seconds": 90}
+    assert (service["drain_seconds"], service["stop_grace_seconds"], service["memory_bytes"]) == (7, None, 64 * 1024**2)
+    assert (service["start_command"], service["port"]) == (["serve", "--all", "two words"], 8080)
+    page = (await owner.get(f"{path}/settings")).text
+    for shown in ("serve --all &#39;two words&#39;", "uploads /var/lib/app\ncache /cache", "check --fast", 'value="90"'):
+        assert shown in page
+    refused = await owner.send(f"{path}/settings", {**fields, "health_kind": "auto", "volumes": "uploads"})
+    assert (refused.status_code, "is not a name and a folder" in refused.text) == (422, True)

@@ -46,6 +46,11 @@ def command(fields: Fields, name: str) -> list[str]:
         raise InvalidInput(f"{name}: a quotation mark is not closed.", field=name) from error
 
 
+def lines(fields: Fields, name: str) -> list[str]:
+    """The lines of a field, without empty ones and the spaces around them."""
+    return [line.strip() for line in fields.get(name, "").splitlines() if line.strip()]
+
+
 def source(fields: Fields) -> dict[str, Any]:
     """Where a new service comes from."""
     kind = text(fields, "source")

@@ -1,11 +1,13 @@
 """Forms of one service: deploy, scale, restart, variables, domains, dependencies, settings, deletion."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from urllib.parse import quote
 
 from towline.contract.base import DEFAULT_ENVIRONMENT
 from towline.errors import InvalidInput
 from towline.web.dashboard.asking import Json, Visit
-from towline.web.dashboard.fields import Fields, check_typed, command, decimal, number, text
+from towline.web.dashboard.fields import Fields, check_typed, command, decimal, lines, number, text
 
 _MEBIBYTE = 1024 * 1024
 _ACTIONS = {"restart": "services.restart", "stop": "services.stop", "start": "services.start"}
@@ -104,19 +106,8 @@ async def delete_need(visit: Visit, fields: Fields) -> str:
 async def update(visit: Visit, fields: Fields) -> str:
     """Change how it is built and run."""
     now = await visit.ask_here("services.get")
-    memory = number(fields, "memory")
-    body: Json = {
-        "name": text(fields, "name"),
-        "port": number(fields, "port"),
-        "memory_bytes": None if memory is None else memory * _MEBIBYTE,
-        "cpus": decimal(fields, "cpus"),
-        "dockerfile_path": text(fields, "dockerfile_path"),
-        "context": text(fields, "context"),
-        "start_command": command(fields, "start_command"),
-        "release_command": command(fields, "release_command"),
-        "health": {**now["health"], "kind": text(fields, "health_kind"), "path": text(fields, "health_path") or "/"},
-    }
-    if now["source"]["type"] in {"git", "custom"}:
+    body = {**_own(fields), **_given(fields), "health": _health(now["health"], fields)}
+    if now["source"]["type"] != "upload":
         body["source"] = _changed_source(now["source"], fields)
     changed = await visit.ask_here("services.update", body=body)
     return f"/projects/{visit.path['project']}/services/{changed['name']}/settings"
@@ -130,12 +121,68 @@ async def delete(visit: Visit, fields: Fields) -> str:
     return f"/projects/{visit.path['project']}"
 
 
+def _own(fields: Fields) -> Json:
+    """What every service has."""
+    memory = number(fields, "memory")
+    return {
+        "name": text(fields, "name"),
+        "memory_bytes": None if memory is None else memory * _MEBIBYTE,
+        "cpus": decimal(fields, "cpus"),
+        "start_command": command(fields, "start_command"),
+        "release_command": command(fields, "release_command"),
+    }
+
+
+def _given(fields: Fields) -> Json:
+    """What the form asks some kinds of services only."""
+    return {setting: read(fields, name) for name, (setting, read) in _SETTINGS.items() if name in fields}
+
+
+def _health(now: Json, fields: Fields) -> Json:
+    """How health is checked, with what the form says of it."""
+    if "health_kind" not in fields:
+        return now
+    kind, arguments = text(fields, "health_kind"), command(fields, "health_command")
+    if kind == "command" and not arguments:
+        raise InvalidInput("Say which command checks its health.", field="health_command")
+    given = {"kind": kind, "path": text(fields, "health_path") or "/", "command": arguments}
+    return {**now, **given, "timeout_seconds": number(fields, "health_timeout")}
+
+
+def _volumes(fields: Fields, name: str) -> list[Json]:
+    """Volumes, one a line: a name and a folder."""
+    volumes: list[Json] = []
+    for line in lines(fields, name):
+        volume, _, path = line.partition(" ")
+        if not path:
+            raise InvalidInput(f"{line[:80]!r} is not a name and a folder.", field=name)
+        volumes.append({"name": volume, "path": path.strip()})
+    return volumes
+
+
+_SETTINGS: Final[Mapping[str, tuple[str, Callable[[Fields, str], Any]]]] = {
+    "port": ("port", number),
+    "builder": ("builder", text),
+    "dockerfile_path": ("dockerfile_path", text),
+    "context": ("context", text),
+    "target": ("target", lambda fields, name: text(fields, name) or None),
+    "watch_paths": ("watch_paths", lines),
+    "schedule": ("schedule", text),
+    "time_zone": ("time_zone", text),
+    "timeout": ("timeout_seconds", number),
+    "volumes": ("volumes", _volumes),
+    "drain": ("drain_seconds", number),
+    "grace": ("stop_grace_seconds", number),
+}
+"""Settings by the field of the form, and how that is read."""
+
+
 def _changed_source(source: Json, fields: Fields) -> Json:
     """The same source with the fields of the form; what the form does not show stays."""
     config = dict(source["config"])
-    for name in ("url", "branch", "image"):
-        if name in fields or (name in config and name == "branch"):
-            config[name] = text(fields, name)
+    for name in ("url", "repository", "branch", "subdirectory", "image", "dockerfile"):
+        if name in fields:
+            config[name] = text(fields, name).replace("\r\n", "\n")
     return {"type": source["type"], "config": {name: value for name, value in config.items() if value != ""}}
 
 

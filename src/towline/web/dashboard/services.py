@@ -18,6 +18,23 @@ _UPTIMES: Final = ("24h", "7d")
 _LINES: Final = 300
 _MOST_LINES: Final = 1000
 _LEVELS: Final = ("debug", "info", "warning", "error")
+_BUILDERS: Final = {
+    "auto": "what fits (auto)",
+    "dockerfile": "by its Dockerfile",
+    "static": "as files that are served",
+    "python": "as Python",
+    "node": "as Node",
+    "nixpacks": "by Nixpacks",
+    "railpack": "by Railpack",
+}
+_PROBES: Final = {
+    "auto": "what fits (auto)",
+    "http": "an HTTP request",
+    "tcp": "a connection to the port",
+    "command": "a command inside",
+    "process": "being up",
+    "image": "the image's own check",
+}
 
 
 async def show_overview(visit: Visit) -> View:
@@ -126,7 +143,9 @@ async def show_settings(visit: Visit) -> View:
     )
     own = [one for one in graph["dependencies"] if one["service"] == place.service["name"]]
     others = {item["name"] for item in services["items"]} - {place.service["name"], *(one["depends_on"] for one in own)}
-    values = {"needs": own, "others": sorted(others)}
+    volumes = [f"{volume['name']} {volume['path']}" for volume in place.service["volumes"]]
+    values = {"needs": own, "others": sorted(others), "volumes": "\n".join(volumes)}
+    values |= {"builders": _BUILDERS, "probes": _PROBES}
     return place.view("service_settings.html", "settings", values)
 
 
