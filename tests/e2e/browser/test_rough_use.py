@@ -77,6 +77,31 @@ def test_a_connection_that_went_dead_in_silence_is_given_up_and_nothing_is_misse
     expect(page.locator("#live")).to_be_hidden()
 
 
+def test_addresses_and_digests_are_copied_with_and_without_a_clipboard_of_the_page(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    deployment = succeeded(towline.deploy_files(project, app("hello")))
+    account, path = add_user(towline, is_administrator=True), f"/deployments/{deployment.id}"
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=towline.api_url)
+    page = context.new_page()
+    sign_in(page, towline.api_url, account, path)
+    for wanted in (*deployment.urls, deployment.revision.removeprefix("sha256:")):
+        for has_clipboard in (True, False):
+            page.goto(towline.api_url + path)
+            page.evaluate("navigator.clipboard.writeText('before')")
+            button = page.locator(f"#deployment-part [data-copy='{wanted}']").first
+            expect(button).to_be_visible()
+            if not has_clipboard:
+                page.evaluate(
+                    "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('plain http')); }"
+                )
+            button.press("Enter")
+            expect(button).to_have_text("Copied")
+            expect(button).to_be_focused()
+            assert page.evaluate("navigator.clipboard.readText()") == wanted
+
+
 def _set(towline: RunningTowline, project: str, name: str) -> None:
     variables = [{"name": name, "value": "yes"}]
     towline.client.variables.set(project, VariablesSet.model_validate({"service": "web", "variables": variables}))

@@ -180,7 +180,12 @@ async def test_settings_are_explained_and_saved_as_they_were_typed(door: Door) -
     assert (service["drain_seconds"], service["stop_grace_seconds"], service["memory_bytes"]) == (7, None, 64 * 1024**2)
     assert (service["start_command"], service["port"]) == (["serve", "--all", "two words"], 8080)
     page = (await owner.get(f"{path}/settings")).text
-    for shown in ("serve --all &#39;two words&#39;", "uploads /var/lib/app\ncache /cache", "check --fast", 'value="90"'):
+    for shown in (
+        "serve --all &#39;two words&#39;",
+        "uploads /var/lib/app\ncache /cache",
+        "check --fast",
+        'value="90"',
+    ):
         assert shown in page
     refused = await owner.send(f"{path}/settings", {**fields, "health_kind": "auto", "volumes": "uploads"})
     assert (refused.status_code, "is not a name and a folder" in refused.text) == (422, True)

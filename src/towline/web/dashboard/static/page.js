@@ -3,6 +3,7 @@ import { follow } from "./live.js";
 import { morph } from "./morph.js";
 
 const PATIENCE = 30_000;
+const SHOWN = 2_000;
 const main = document.querySelector("main");
 
 /** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
@@ -121,7 +122,21 @@ function prepare() {
     text.textContent = isToday ? moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
       : moment.toLocaleDateString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   }
-  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+/** Pages that came by plain http have no clipboard of their own; there the browser copies what is selected. */
+async function putIntoClipboard(text) {
+  const isPut = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  if (isPut) return true;
+  const focused = document.activeElement;
+  const box = Object.assign(document.createElement("textarea"), { value: text, className: "unseen" });
+  document.body.append(box);
+  box.select();
+  const isCopied = document.execCommand("copy");
+  box.remove();
+  focused?.focus();
+  return isCopied;
 }
 
 function unfold() {
@@ -147,8 +162,9 @@ window.addEventListener("hashchange", unfold);
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await navigator.clipboard.writeText(copy.dataset.copy);
-    copy.textContent = "Copied";
+    copy.textContent = (await putIntoClipboard(copy.dataset.copy)) ? "Copied" : "Not copied";
+    tell(copy.textContent);
+    setTimeout(() => { copy.textContent = "Copy"; tell(""); }, SHOWN);
   }
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });

@@ -7,7 +7,7 @@ const OF_PROJECT = ["previews", "hooks", "variables", "backups", "catalogue", "g
 const MANAGE = ["admin", "owner"];
 const DEPLOY = ["developer", ...MANAGE];
 const NEEDS = { hooks: DEPLOY, variables: DEPLOY, notifications: MANAGE, connections: MANAGE, registries: MANAGE, file: MANAGE, audit: MANAGE };
-const OF_SERVICE = ["deploy", "deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
+const OF_SERVICE = ["deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
 const OF_INSTANCE = ["domain", "users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
 const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
 const FINAL = ["success", "failed", "cancelled", "superseded"];
@@ -48,7 +48,7 @@ async function once(path, take) {
 /** Whether a page of a service has something for whoever has this role. */
 function isOf({ type }, role, page) {
   if (page === "runs" || page === "domains") return type === (page === "runs" ? "cron" : "web");
-  return DEPLOY.includes(role) || (page !== "deploy" && !page.startsWith("variables"));
+  return DEPLOY.includes(role) || !page.startsWith("variables");
 }
 
 function addProject({ name, role }) {
@@ -73,7 +73,7 @@ function addService(project, service) {
   add(base, named);
   for (const page of OF_SERVICE) if (isOf(service, role, page)) add(`${base}/${page}`, `${named} / ${word(page)}`);
   if (!DEPLOY.includes(role)) return;
-  add(`${base}/deploy#main`, `Deploy ${named}`);
+  add(`${base}/deploy`, `Deploy ${named}`);
   add(`${base}/releases#main`, `Roll back ${named}`);
   if (service.type === "cron") addAct(`Run ${named} now`, `${base}/run`);
   else {
