@@ -56,9 +56,9 @@ def _measure_rounds(
 ) -> None:
     _answer(towline, platform, 1)  # the first one also fills caches
     for number in run.rounds("request", quick=3, full=10, by=25):
-        began_at = datetime.now(UTC)
-        times.answers.append(_answer(towline, platform, number + 2))
-        _note_parts(towline, times, number + 2, began_at=began_at)
+        seconds, told_at = _answer(towline, platform, number + 2)
+        times.answers.append(seconds)
+        _note_parts(towline, times, number + 2, told_at=told_at)
         with written(app(secrets.token_hex(16))) as tree:
             image, seconds = bare.build(tree, "preview")
         times.builds.append(seconds)
@@ -67,10 +67,10 @@ def _measure_rounds(
         bare.remove(container)
 
 
-def _note_parts(towline: RunningTowline, times: RequestTimes, number: int, *, began_at: datetime) -> None:
+def _note_parts(towline: RunningTowline, times: RequestTimes, number: int, *, told_at: datetime) -> None:
     query = DeploymentQuery(project="bench", environment=f"pr-{number}")
     deployment = towline.client.deployments.list(query).items[0]
-    found = {"made": deployment.created_at - began_at}
+    found = {"made": deployment.created_at - told_at}
     if deployment.started_at is not None:
         found["claimed"] = deployment.started_at - deployment.created_at
     for name, took in found.items():
@@ -87,11 +87,11 @@ def _connect(towline: RunningTowline, platform: GitPlatform) -> GitPlatform:
     return platform.connect(hook)
 
 
-def _answer(towline: RunningTowline, platform: GitPlatform, number: int) -> float:
-    """Seconds from the webhook of a request's opening to the first answer of what is in it."""
+def _answer(towline: RunningTowline, platform: GitPlatform, number: int) -> tuple[float, datetime]:
+    """Seconds from the webhook of a request's opening to the first answer of what is in it, and when it was sent."""
     text = secrets.token_hex(16)
     revision = platform.push(f"topic-{number}", app(text))
-    began_at = monotonic()
+    told_at, began_at = datetime.now(UTC), monotonic()
     platform.tell_of_request("opened", number, revision, branch=f"topic-{number}")
     answered_at = wait_for_answer(
         "127.0.0.1",
@@ -100,4 +100,4 @@ def _answer(towline: RunningTowline, platform: GitPlatform, number: int) -> floa
         host=f"bench-pr-{number}.localhost",
         timeout=_ANSWER_SECONDS,
     )
-    return answered_at - began_at
+    return answered_at - began_at, told_at
