@@ -5,6 +5,8 @@ import base64
 import os
 import ssl
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
@@ -78,5 +80,20 @@ async def _find_location(remote: Remote, addresses: Sequence[str], *, credential
 
 
 def _trusted() -> ssl.SSLContext:
-    """The certificates that git trusts."""
-    return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or os.environ.get("CURL_CA_BUNDLE"))
+    """The certificates that git trusts, read again once their file is another. Blocks."""
+    given = os.environ.get("GIT_SSL_CAINFO") or os.environ.get("CURL_CA_BUNDLE")
+    file = given or ssl.get_default_verify_paths().cafile
+    return _read_trusted(given, _changed_at(file))
+
+
+def _changed_at(file: str | None) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns if file else 0
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _read_trusted(file: str | None, _at: int) -> ssl.SSLContext:
+    """Reading all that a machine trusts takes as long as asking a server nearby."""
+    return ssl.create_default_context(cafile=file)
