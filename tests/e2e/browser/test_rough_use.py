@@ -6,6 +6,7 @@ from tests.e2e.browser.people import add_user, sign_in
 from tests.e2e.parts import app, succeeded
 from tests.running import RunningTowline
 
+from towline.contract.environments import EnvironmentCreate
 from towline.contract.variables import VariablesSet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
@@ -100,6 +101,38 @@ def test_addresses_and_digests_are_copied_with_and_without_a_clipboard_of_the_pa
             expect(button).to_have_text("Copied")
             expect(button).to_be_focused()
             assert page.evaluate("navigator.clipboard.readText()") == wanted
+
+
+def test_a_page_that_a_form_made_is_renewed_and_loaded_again_like_the_one_that_sent_it(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    page = context.new_page()
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), "/instance/users")
+    page.get_by_label("E-mail address").fill(f"{project}@example.com")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    expect(page.locator("#made")).to_be_visible()
+    expect(page).to_have_url(f"{towline.api_url}/instance/users")
+    page.reload()
+    expect(page.locator("#made")).to_have_count(0)
+    expect(page.get_by_text(f"{project}@example.com")).to_be_visible()
+
+
+def test_what_was_promoted_is_deployed_again_from_its_page(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    made = succeeded(towline.deploy_files(project, app("hello")))
+    towline.client.environments.create(project, EnvironmentCreate(name="staging"))
+    page = context.new_page()
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), f"/deployments/{made.id}")
+    page.get_by_role("button", name="Promote without a build").click()
+    expect(page.locator("#deployment-part .meta").first).to_contain_text("staging", timeout=60_000)
+    expect(page.locator("#deployment-part .state").first).to_have_class("state good", timeout=60_000)
+    promoted = page.url
+    page.get_by_role("button", name="Deploy the same again").click()
+    expect(page).not_to_have_url(promoted, timeout=60_000)
+    expect(page.locator("#deployment-part .state").first).to_have_class("state good", timeout=60_000)
+    expect(page.locator("#deployment-part .meta").first).to_contain_text("staging")
 
 
 def _set(towline: RunningTowline, project: str, name: str) -> None:

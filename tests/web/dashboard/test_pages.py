@@ -66,6 +66,25 @@ async def test_a_refused_form_says_why_to_people_and_to_scripts(door: Door) -> N
     assert done.json() == {"to": path}
 
 
+async def test_the_answer_to_a_form_says_which_page_sent_it(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/members".format(**scene.values)
+    headers = {"Origin": owner.origin, "Referer": f"{owner.origin}{path}?from=mail"}
+    fields = {"email": "kim@example.com", "role": "viewer"}
+    assert f'data-here="{path}?from=mail"' in (await owner.http.post(path, data=fields, headers=headers)).text
+    strange = await owner.http.post(path, data=fields, headers={**headers, "Referer": f"{owner.origin}.evil.test/"})
+    assert "data-here" not in strange.text
+
+
+async def test_who_is_not_signed_in_any_more_is_told_so_by_a_form(door: Door) -> None:
+    away, headers = Browser(door.app), {"X-Towline-Form": "1"}
+    answer = await away.http.post("/account/keys", data={"name": "a"}, headers={**headers, "Origin": away.origin})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    headers = {"Origin": away.origin, "Referer": f"{away.origin}/account/keys"}
+    answer = await away.http.post("/account/keys", data={"name": "a"}, headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/account/keys")
+
+
 async def test_a_viewer_is_offered_nothing_to_do(door: Door) -> None:
     scene = await make_scene(door)
     service = "/projects/{project}/services/{service}".format(**scene.values)

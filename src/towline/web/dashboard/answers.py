@@ -88,8 +88,10 @@ def obeying(obey: Obey) -> Endpoint:
         check_origin(request, is_strict=True)
         try:
             visit = await open_visit(request)
-        except Unauthenticated:
-            return redirect("/sign-in")
+        except Unauthenticated as error:
+            return (
+                problem_response(error) if is_script(request) else redirect(f"/sign-in?next={quote(_sender(request))}")
+            )
         try:
             outcome = await obey(visit, await read_form(request, most=MAX_FORM_BYTES))
         except TowlineError as error:
@@ -97,7 +99,7 @@ def obeying(obey: Obey) -> Endpoint:
         except DBAPIError as error:
             return await _refusal(visit, _told(error))
         if isinstance(outcome, View):
-            return await _answer(visit, outcome)
+            return await _answer(visit, outcome, sender=_sender(request))
         if isinstance(outcome, Response):
             return outcome
         return json_response({"to": outcome}) if is_script(request) else redirect(outcome)
@@ -123,8 +125,11 @@ def html_response(request: Request, html: str, *, status: int = 200, connects: s
     return Response(body, status, media_type="text/html", headers=headers)
 
 
-async def _answer(visit: Visit, view: View, *, since: int | None = None) -> Response:
-    """A page; what it shows is newer than the event `since`, from which on its script listens."""
+async def _answer(visit: Visit, view: View, *, since: int | None = None, sender: str = "") -> Response:
+    """A page; what it shows is newer than the event `since`, from which on its script listens.
+
+    A form's answer is a newer state of the page that sent it, and asked for again by that page's address.
+    """
     caller = visit.caller
     projects = (await visit.ask("projects.list", query={"limit": 50}))["items"]
     values = {
@@ -135,7 +140,8 @@ async def _answer(visit: Visit, view: View, *, since: int | None = None) -> Resp
         "current_project": view.project,
         "rooms": (*view.rooms, f"user:{caller.user_id}"),
         "since": since,
-        "here": visit.request.url.path,
+        "here": sender.partition("?")[0] or visit.request.url.path,
+        "sender": sender,
         "version": __version__,
     }
     html = render(view.template, {**values, **view.values})
@@ -148,9 +154,8 @@ async def _refusal(visit: Visit, error: TowlineError) -> Response:
     if error.status == 401:
         return redirect("/sign-in")
     title = {404: "Nothing is here", 403: "You may not do this"}.get(error.status, "That did not work")
-    back = visit.request.headers.get("referer", "/") if visit.request.method == "POST" else "/"
-    is_own = back.startswith(f"{visit.request.url.scheme}://{visit.request.url.netloc}/")
-    values = {"problem": error, "field": error.field, "back": back if is_own else "/"}
+    back = (_sender(visit.request) if visit.request.method == "POST" else "") or "/"
+    values = {"problem": error, "field": error.field, "back": back}
     return await _answer(visit, View("refused.html", title, values, status=error.status))
 
 
@@ -159,6 +164,13 @@ def _told(error: DBAPIError) -> TowlineError:
     if problem is None:
         raise error
     return problem
+
+
+def _sender(request: Request) -> str:
+    """The path and query of the page that sent a form; empty when that is not one of Towline's own."""
+    own = f"{request.url.scheme}://{request.url.netloc}/"
+    page = request.headers.get("referer", "")
+    return "/" + page.removeprefix(own) if page.startswith(own) else ""
 
 
 def is_script(request: Request) -> bool:

@@ -77,6 +77,8 @@ async def retry(visit: Visit, _: Fields) -> str:
     if old["trigger"] == "rollback":
         body = {**named, "environment": old["environment"], "release": old["rollback_of"]}
         made = await visit.ask("deployments.rollback", body=body)
+    elif _is_promoted(old):
+        made = await visit.ask("deployments.rollback", body={"deployment": old["id"]})
     else:
         service = await visit.ask("services.get", project=old["project_id"], service=old["service_id"])
         wanted: Json = {"environment": old["environment"], "no_cache": old["no_cache"]}
@@ -114,6 +116,11 @@ def _targets(deployment: Json, environments: list[Json]) -> list[str]:
         return []
     lasting = [one["name"] for one in environments if one["kind"] != "preview"]
     return [name for name in lasting if name != deployment["environment"]]
+
+
+def _is_promoted(deployment: Json) -> bool:
+    """Whether it ran another environment's release: it was asked for by the image, not by an upload's digest."""
+    return deployment["ref"].startswith("sha256:") and deployment["ref"] == deployment["image"]
 
 
 def _origin(service: Json, ref: str) -> Json:

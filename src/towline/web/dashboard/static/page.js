@@ -6,6 +6,9 @@ const PATIENCE = 30_000;
 const SHOWN = 2_000;
 const main = document.querySelector("main");
 
+const { here } = document.body.dataset;
+if (here) history.replaceState(null, "", here); // the address of a form cannot be asked for again
+
 /** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
 export async function renew() {
   if ("moving" in document.body.dataset) return undefined;
