@@ -92,5 +92,23 @@ def test_the_domain_is_set_without_scripts_too(plain: Page, fresh: RunningTowlin
     assert plain.get_by_role("link", name="Sign in").count() == 1
 
 
+def test_a_browser_that_does_not_reach_the_new_address_stays_and_says_so(page: Page, fresh: RunningTowline) -> None:
+    page.clock.install()
+    before = _url(fresh)
+    sign_in(page, before, add_user(fresh, is_administrator=True), "/instance/domain")
+    page.get_by_label("Another domain").fill("far.localhost")
+    page.get_by_role("button", name="Look it up").click()
+    page.route("**/readyz", lambda route: route.abort())
+    page.get_by_role("button", name="Set the base domain").click()
+    expect(page.locator("#moving")).to_be_visible()
+    expect(page.locator("#late")).to_be_hidden()
+    page.clock.fast_forward(70_000)
+    expect(page.locator("#late")).to_contain_text("This browser does not reach")
+    assert page.url == f"{before}/instance/domain?domain=far.localhost"
+    wait_for(lambda: fresh.get("towline.far.localhost", "/readyz").status_code == 200, timeout=120)
+    page.unroute("**/readyz")
+    page.wait_for_url(f"{fresh.url_of('towline.far.localhost')}/", timeout=_LONG)
+
+
 def _url(towline: RunningTowline) -> str:
     return towline.client.instance.get_platform().url
