@@ -1,5 +1,7 @@
 """Pages in rough hands: pressed twice, left and come back to, cut off, with a Towline that does not answer."""
 
+import re
+
 import pytest
 from playwright.sync_api import BrowserContext, WebSocketRoute, expect
 from tests.e2e.browser.people import add_user, sign_in
@@ -133,6 +135,18 @@ def test_what_was_promoted_is_deployed_again_from_its_page(
     expect(page).not_to_have_url(promoted, timeout=60_000)
     expect(page.locator("#deployment-part .state").first).to_have_class("state good", timeout=60_000)
     expect(page.locator("#deployment-part .meta").first).to_contain_text("staging")
+
+
+def test_times_go_on_while_a_page_is_open(context: BrowserContext, towline: RunningTowline, project: str) -> None:
+    towline.create_service(project)
+    page = context.new_page()
+    account = add_user(towline, is_administrator=True)
+    page.clock.install()
+    sign_in(page, towline.api_url, account, f"/projects/{project}/members")
+    joined = page.locator("#members-part time").first
+    expect(joined).to_have_text(re.compile(r"^\d+ (s|min) ago$"))
+    page.clock.fast_forward("03:00:00")
+    expect(joined).to_have_text(re.compile(r"^3 h ago$"))
 
 
 def _set(towline: RunningTowline, project: str, name: str) -> None:

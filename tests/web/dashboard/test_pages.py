@@ -99,7 +99,8 @@ async def test_a_page_says_from_which_event_on_its_script_must_listen(door: Door
     scene = await make_scene(door)
     path = "/projects/{project}/services/{service}".format(**scene.values)
     known = re.search(
-        r'<body data-rooms="project:\S+ user:\S+" data-since="(\d+)">', (await scene.people["viewer"].get(path)).text
+        r'<body data-now="[0-9T:+-]+" data-rooms="project:\S+ user:\S+" data-since="(\d+)">',
+        (await scene.people["viewer"].get(path)).text,
     )
     assert known is not None
     assert int(known[1]) == await get_newest_sequence(door.platform)

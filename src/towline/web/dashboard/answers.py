@@ -14,6 +14,7 @@ from towline import __version__
 from towline.actions.access import Permission
 from towline.actions.live.hub import LiveHub
 from towline.errors import TowlineError, Unauthenticated
+from towline.models.base import utc_now
 from towline.web.answering import json_response
 from towline.web.arrivals import find_person
 from towline.web.dashboard.asking import Visit
@@ -142,6 +143,7 @@ async def _answer(visit: Visit, view: View, *, since: int | None = None, sender:
         "since": since,
         "here": sender.partition("?")[0] or visit.request.url.path,
         "sender": sender,
+        "now": utc_now().isoformat(timespec="seconds"),
         "version": __version__,
     }
     html = render(view.template, {**values, **view.values})

@@ -4,9 +4,12 @@ import { morph } from "./morph.js";
 
 const PATIENCE = 30_000;
 const SHOWN = 2_000;
+const TICK = 5_000;
+const UNITS = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const main = document.querySelector("main");
 
-const { here } = document.body.dataset;
+const { here, now } = document.body.dataset;
+const ahead = Date.now() - new Date(now); // the reader's clock may be wrong
 if (here) history.replaceState(null, "", here); // the address of a form cannot be asked for again
 
 /** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
@@ -115,6 +118,7 @@ function prepare() {
     time.dataset.told = "1";
     if (Number.isNaN(moment.valueOf())) continue;
     time.title = moment.toLocaleString();
+    if (time.textContent.endsWith(" ago")) time.dataset.ago = "1";
     if ("exact" in time.dataset) time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     if (time.closest(".log")) time.textContent = moment.toLocaleTimeString();
   }
@@ -126,6 +130,16 @@ function prepare() {
       : moment.toLocaleDateString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   }
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+/** How long ago something was goes on while a page is open; in the words of the server, `ago` in templating.py. */
+function tick() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const seconds = Math.max(Date.now() - ahead - new Date(time.dateTime), 0) / 1000;
+    const [length, unit] = UNITS.find(([least]) => seconds >= least) ?? UNITS.at(-1);
+    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    if (time.textContent !== text) time.textContent = text;
+  }
 }
 
 /** Pages that came by plain http have no clipboard of their own; there the browser copies what is selected. */
@@ -193,5 +207,6 @@ document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest
 // What changes without an event: figures that are measured now and then.
 const every = Number(document.querySelector("[data-every]")?.dataset.every);
 if (every) setInterval(() => { if (document.visibilityState === "visible") renew().catch(() => undefined); }, every * 1000);
+setInterval(tick, TICK);
 const rooms = document.body.dataset.rooms?.split(" ").filter(Boolean) ?? [];
 if (rooms.length) follow(rooms, renew);
