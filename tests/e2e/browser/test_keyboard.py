@@ -1,14 +1,18 @@
-"""By keyboard alone: a first service, a domain, a key, a log, a deletion; and the keys that pages know."""
+"""By keyboard alone: from a first service to its deletion, a second factor; and the keys that pages know."""
 
 import re
 from typing import Final
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from pyotp.totp import TOTP
 from tests.e2e.browser.keyboard import go, press, reach, type_into
 from tests.e2e.browser.people import add_user, sign_in
-from tests.e2e.parts import BASE, app, succeeded
+from tests.e2e.parts import BASE, app, start_deployment, succeeded
 from tests.running import RunningTowline
+
+from towline.contract.environments import EnvironmentCreate
+from towline.models.base import utc_now
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(300)]
 _WAIT: Final = 90_000
@@ -75,6 +79,36 @@ def test_logs_previews_and_keys_are_had_by_keyboard_alone(page: Page, towline: R
     expect(page.locator("#made")).to_contain_text("shown this once")
     press(page, page.get_by_role("button", name="Revoke ci"))
     expect(page.get_by_role("button", name="Revoke ci")).to_have_count(0)
+
+
+def test_a_release_is_promoted_and_a_deployment_cancelled_by_keyboard_alone(
+    page: Page, towline: RunningTowline, project: str
+) -> None:
+    towline.create_service(project)
+    towline.client.environments.create(project, EnvironmentCreate(name="staging"))
+    deployment = towline.deploy_files(project, app("hello"))
+    succeeded(deployment)
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True), f"/deployments/{deployment.id}")
+    press(page, page.get_by_role("button", name="Promote without a build"))
+    expect(page.locator("#deployment-part .meta").first).to_contain_text("staging")
+    expect(page.locator("#deployment-part .big")).to_have_text("Live", timeout=_WAIT)
+
+    slow = start_deployment(towline, project, app("slow", more=f'RUN ["/bin/sh", "-c", ": {project}; sleep 600"]'))
+    page.goto(f"{towline.api_url}/deployments/{slow}")
+    press(page, page.get_by_role("button", name="Cancel"))
+    expect(page.locator("#deployment-part .big")).to_have_text("Cancelled", timeout=_WAIT)
+
+
+def test_one_time_codes_are_set_up_by_keyboard_alone(page: Page, towline: RunningTowline) -> None:
+    sign_in(page, towline.api_url, add_user(towline), "/account/security")
+    press(page, page.get_by_role("button", name="Set up an authenticator app"))
+    expect(page.get_by_label("Code the app shows")).to_be_focused()
+    totp = TOTP(page.locator("[data-secret]").inner_text().replace(" ", ""))
+    page.keyboard.type(totp.at(utc_now()))
+    page.keyboard.press("Enter")
+    press(page, page.get_by_role("button", name="I have kept them"))
+    press(page, page.get_by_role("button", name="Turn them off"))
+    expect(page.get_by_role("button", name="Set up an authenticator app")).to_be_visible()
 
 
 def test_pages_tell_which_keys_they_know(page: Page, towline: RunningTowline) -> None:

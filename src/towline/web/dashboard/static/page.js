@@ -12,13 +12,15 @@ const { here, now } = document.body.dataset;
 const ahead = Date.now() - new Date(now); // the reader's clock may be wrong
 if (here) history.replaceState(null, "", here); // the address of a form cannot be asked for again
 
-/** Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed. */
-export async function renew() {
+/**
+ * Fetch this page again and bring what differs in, without losing focus, scroll or what is being typed.
+ * What it is of may just be deleted by one of its forms, whose answer leads on; `isAnswered` once that has come.
+ */
+export async function renew(isAnswered = false) {
   if ("moving" in document.body.dataset) return undefined;
   const signal = AbortSignal.timeout(PATIENCE); // a request that hangs would be the last one
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal });
-  if (answer.redirected) return location.reload();
-  if (answer.status === 404) return location.reload();
+  if (answer.redirected || answer.status === 404) return busy.size && !isAnswered ? undefined : location.reload();
   if (!answer.ok) return undefined;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   morph(main, fresh.querySelector("main"));
@@ -104,7 +106,7 @@ async function submit(event) {
       if (to === undefined) return undefined;
       if (new URL(to, location.href).pathname !== location.pathname) return await go(to);
       if ("empties" in form.dataset) form.reset();
-      return await renew();
+      return await renew(true);
     } catch (error) {
       return complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
     }
