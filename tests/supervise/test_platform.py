@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import wait_until
 from tests.supervise.conftest import Run
 
+from towline.infra.wishes import wish
 from towline.supervise.identity import read_identity
-from towline.supervise.installation import open_installation
+from towline.supervise.installation import get_installation, open_installation
 from towline.supervise.layout import Layout
 from towline.supervise.ports import find_free_loopback_port
 from towline.supervise.status import PartState, find_status
@@ -64,6 +65,19 @@ def test_api_and_worker_die_with_a_killed_supervisor(start_platform: Callable[[]
     doors = [run.process_id("api"), run.process_id("worker")]
     run.kill()
     wait_until(lambda: not any(read_identity(process_id) for process_id in doors), timeout=30)
+
+
+def test_a_wish_starts_the_api_and_the_worker_again_and_nothing_else(start_platform: Callable[[], Run]) -> None:
+    run = start_platform()
+    wait_until(run.is_ready, timeout=90)
+    before = {name: part.process_id for name, part in run.status.parts.items()}
+    wish(run.layout.root, {"TOWLINE_BASE_DOMAIN": "apps.localhost"}, supervisor=run.process.pid)
+    wait_until(lambda: all(run.has_new_process(name, before[name]) for name in ("api", "worker")), timeout=90)
+    kept = ("postgres", "valkey", "traefik")
+    assert {name: run.process_id(name) for name in kept} == {name: before[name] for name in kept}
+    assert run.status.parts["api"].restarts == 0, "it did not fail, it was told"
+    installation = get_installation(run.layout)
+    assert (installation.base_domain, run.status.fingerprint) == ("apps.localhost", installation.fingerprint)
 
 
 def _is_serving(run: Run) -> bool:
