@@ -60,17 +60,23 @@ class Asked:
 
 
 async def deploy(
-    platform: Platform, work: Work, place: Place, *, wanted: Wanted, caller: Caller, trigger: Trigger = Trigger.API
+    platform: Platform, work: Work, place: Place, *, wanted: Wanted, caller: Caller, trigger: Trigger | None = None
 ) -> Deployment:
     """Queue a deployment of what is wanted, behind deployments of what it needs that is not live and healthy.
 
     InvalidInput naming the field that does not fit the service's source.
     """
+    trigger = trigger or trigger_of(caller)
     asked = await check_wanted(platform, work, place, wanted=wanted, caller=caller, trigger=trigger)
     needed = await _bring_up(platform, work, place, caller=caller, trigger=trigger)
     deployment = await queue(platform, work, place, asked)
     await wait_for(work, deployment, needed)
     return deployment
+
+
+def trigger_of(caller: Caller) -> Trigger:
+    """Why something was asked for: by hand with a session, by the API with a key."""
+    return Trigger.MANUAL if caller.session_id else Trigger.API
 
 
 async def check_wanted(

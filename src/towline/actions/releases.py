@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Select, bindparam, select
 
-from towline.actions.deploying import Place
+from towline.actions.access import Caller
+from towline.actions.deploying import Place, trigger_of
 from towline.actions.deployments.requests import DeploymentRequest, request_deployment
 from towline.actions.environments import find_environment
 from towline.actions.platform import Platform
@@ -17,7 +18,6 @@ from towline.infra.database import Work
 from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
-from towline.values import Trigger
 
 _AT_ONCE: Final = 8
 _LOOK_SECONDS: Final = 3.0
@@ -89,7 +89,7 @@ async def promote_release(
     number: int,
     source: str,
     target: Place,
-    requested_by: str,
+    caller: Caller,
 ) -> Deployment:
     """Queue a deployment of a release's image in another environment, with that environment's variables; no build.
 
@@ -104,8 +104,8 @@ async def promote_release(
     if problem := await _image_problem(platform, release.image):
         raise Conflict(f"Release {number} of {source} cannot run any more: {problem}", hint="Deploy its commit again.")
     request = DeploymentRequest(
-        trigger=Trigger.API,
-        requested_by=requested_by,
+        trigger=trigger_of(caller),
+        requested_by=caller.user_id,
         ref=release.image,
         source_type="custom",
         source_config={"image": release.image},

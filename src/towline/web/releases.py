@@ -57,7 +57,7 @@ async def promote(call: Call, body: ReleasePromote) -> Deployment:
         number=int(number),
         source=body.from_environment,
         target=place,
-        requested_by=call.caller.user_id,
+        caller=call.caller,
     )
     call.note(queued.id, release=int(number), source=body.from_environment, target=body.to_environment)
     return await show(call, queued.id)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from towline.actions.access import Caller
 from towline.actions.dependencies import get_graph
-from towline.actions.deploying import Asked, Place, Wanted, check_needed, check_wanted, queue
+from towline.actions.deploying import Asked, Place, Wanted, check_needed, check_wanted, queue, trigger_of
 from towline.actions.deployments.needs import find_open, list_missing, wait_for
 from towline.actions.deployments.requests import end_waiting
 from towline.actions.deployments.waiting import OPEN, emit_group
@@ -52,13 +52,14 @@ async def request_group(
     environment: Environment,
     wanted: Mapping[str, Wanted],
     caller: Caller,
-    trigger: Trigger = Trigger.API,
+    trigger: Trigger | None = None,
 ) -> Group:
     """Queue a deployment of services (by id; none means the whole project) that switch together.
 
     What they need that is not live and healthy belongs to it. Waiting older groups whose services it covers are
     superseded. InvalidInput names a service that has nothing to deploy.
     """
+    trigger = trigger or trigger_of(caller)
     scene = await lock_scene(work, project, environment)
     chosen = await _choose(work, scene, wanted)
     graph = await get_graph(work, project.id)
