@@ -129,6 +129,7 @@ def test_a_deployment_is_seen_live_by_two_and_only_one_may_act(
 def test_the_palette_finds_deployments_and_does_what_can_be_done_at_once(
     context: BrowserContext, other: BrowserContext, towline: RunningTowline, project: str
 ) -> None:
+    expect.set_options(timeout=30_000)
     towline.create_service(project)
     deployment = succeeded(towline.deploy_files(project, app("hello")))
     found = towline.client.projects.get(project)

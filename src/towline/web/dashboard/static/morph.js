@@ -2,7 +2,7 @@
 
 const isKept = (element) => element.nodeType === 1 && "keep" in element.dataset;
 const key = (node) => (node.nodeType === 1 ? node.id || node.getAttribute("action") || "" : "");
-const isLike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
+const isLike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b) && isKept(a) === isKept(b);
 
 /** Make `old` like `fresh`. What is typed, chosen, open or marked `data-keep` is the reader's and stays. */
 export function morph(old, fresh) {

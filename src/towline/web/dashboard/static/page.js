@@ -33,13 +33,15 @@ const code = (text) => Object.assign(document.createElement("code"), { textConte
 /** Say what is wrong with a form; what stands between backticks is something to type. */
 export function complaint(form, text) {
   let place = form.querySelector(":scope > .problem");
+  if (!text) return place?.remove();
   if (!place) {
     place = document.createElement("p");
     place.className = "problem";
     place.setAttribute("role", "alert");
+    place.dataset.keep = "";
     form.prepend(place);
   }
-  place.replaceChildren(...text.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
+  return place.replaceChildren(...text.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
 }
 
 /** Send a form as it is; where it leads, or an error whose message is for people. */

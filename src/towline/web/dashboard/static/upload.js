@@ -1,6 +1,6 @@
 // Uploads from the page: an archive is hashed, sent in pieces that can be resumed, then deployed.
 import { Sha256 } from "./sha256.js";
-import { go, once, send } from "./page.js";
+import { complaint, go, once, send } from "./page.js";
 
 const API = "/api/v1";
 const PIECE = 4 * 1024 * 1024;
@@ -8,7 +8,7 @@ const WHOLE = 256 * 1024 * 1024;
 
 async function call(method, path, body, headers = {}) {
   const answer = await fetch(API + path, { method, body, headers, cache: "no-store" });
-  const content = await answer.json();
+  const content = await answer.json().catch(() => { throw new TypeError("no answer"); });
   if (!answer.ok) throw new Error([content.detail, content.hint].filter(Boolean).join(" "));
   return content;
 }
@@ -41,6 +41,15 @@ async function upload(project, file, tell) {
   return digest;
 }
 
+let made = { of: "", to: "" };
+
+/** Where the files of a new service go; it is made once, however often its upload breaks off. */
+async function create(form) {
+  const of = [form.action, form.elements.project?.value, form.elements.service.value].join(" ");
+  if (made.of !== of) made = { of, to: await send(form, new FormData(form)) };
+  return made.to;
+}
+
 for (const drop of document.querySelectorAll("[data-drop]")) {
   const input = drop.querySelector("input");
   for (const name of ["dragover", "dragenter"]) {
@@ -62,22 +71,21 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const bar = form.querySelector("progress");
   const words = form.querySelector("[data-sent]");
-  const place = form.querySelector(":scope > .problem") ?? form.insertBefore(document.createElement("p"), form.firstChild);
   const tell = (word, share) => { bar.value = share * 100; words.textContent = `${word}: ${Math.floor(share * 100)} %`; };
   await once(form, event.submitter, async () => {
-    Object.assign(place, { className: "problem", role: "alert", textContent: "" });
+    complaint(form, "");
     try {
       const [file] = form.querySelector("[data-drop] input").files;
       if (!file) throw new Error("Choose an archive first, or drop one.");
       bar.hidden = words.hidden = false;
       tell("Checking", 0);
-      const target = isNew ? new URL(await send(form, new FormData(form)), location.href) : new URL(form.action);
+      const target = isNew ? new URL(await create(form), location.href) : new URL(form.action);
       const project = decodeURIComponent(target.pathname.split("/")[2]);
       const digest = await upload(project, file, tell);
       const environment = form.elements.environment?.value ?? "production";
       await go(await send({ action: target.pathname }, { environment, upload: digest }));
     } catch (error) {
-      place.textContent = error instanceof TypeError ? "Towline does not answer. Try again." : error.message;
+      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again: what was sent is there." : error.message);
       bar.hidden = words.hidden = true;
     }
   });
