@@ -14,7 +14,7 @@ from towline.client.connection import Call
 from towline.contract.members import InvitationAccept, InvitationAccepted, InvitationCreate, NewInvitation
 
 _CHROMIUM = "/usr/bin/chromium"
-_PATIENCE_MILLISECONDS = 15_000
+_PATIENCE_MILLISECONDS = 30_000
 _LAPTOP = {
     "protocol": "ctap2",
     "transport": "internal",

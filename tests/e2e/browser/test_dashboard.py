@@ -32,7 +32,7 @@ _HASH: Final = """size => import("/_towline/assets/sha256.js").then(({ Sha256 })
 def other(browser: Browser) -> Iterator[BrowserContext]:
     """Another person's browser."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(30_000)
     yield context
     context.close()
 
