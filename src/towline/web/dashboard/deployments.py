@@ -1,5 +1,6 @@
 """The page of one deployment: its steps, its log as it is written, and what can be done about it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from towline.web.dashboard.answers import View
@@ -54,7 +55,7 @@ async def show_deployment(visit: Visit) -> View:
         "advice": _ADVICE.get(deployment["error"]["code"]) if deployment["error"] else None,
         "serves": serves,
         "is_live": serves and deployment["status"] == "success" and status["state"] not in _RESTING,
-        "ahead": [] if is_final else [step for step in _STEPS if step not in done and step != "release_command"],
+        "ahead": [] if is_final else steps_ahead(done),
         "suffix": "" if deployment["environment"] == "production" else f"?environment={deployment['environment']}",
         "service_base": f"/projects/{deployment['project']}/services/{deployment['service']}",
         **permissions(visit, project),
@@ -108,6 +109,12 @@ async def promote(visit: Visit, fields: Fields) -> str:
         body={"from_environment": old["environment"], "to_environment": text(fields, "environment")},
     )
     return f"/deployments/{made['id']}"
+
+
+def steps_ahead(begun: Sequence[str]) -> list[str]:
+    """Steps that come behind those that have begun; a command before the switch is not every service's."""
+    furthest = max((_STEPS.index(step) for step in begun if step in _STEPS), default=-1)
+    return [step for step in _STEPS[furthest + 1 :] if step != "release_command"]
 
 
 def _targets(deployment: Json, environments: list[Json]) -> list[str]:
