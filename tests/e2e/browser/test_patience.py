@@ -94,5 +94,5 @@ def test_an_upload_says_how_far_it_is(page: Page, towline: RunningTowline, proje
     while not held:
         page.wait_for_event("request", lambda request: request.method == "PATCH")
     held.pop().abort()
-    expect(page.get_by_role("alert")).to_have_text("Towline does not answer. Try again.")
+    expect(page.get_by_role("alert")).to_contain_text("Towline does not answer. Try again")
     expect(button).not_to_have_attribute("aria-busy", "true")
