@@ -176,6 +176,19 @@ def test_earlier_lines_come_where_the_reader_scrolls_and_following_leads_back(co
         assert numbers_of(page) == list(range(_KEPT - 999, _KEPT + 1))
 
 
+def test_an_address_leads_to_a_line_and_a_line_tells_its_address(context: BrowserContext) -> None:
+    log, page = LongLog(), context.new_page()
+    with serving(log) as url:
+        page.goto(f"{url}#line-70000")
+        named = page.locator(".log [aria-current]")
+        expect(named).to_have_text(re.compile("line 70000$"), timeout=_PATIENCE)
+        expect(named).to_be_in_viewport(timeout=_PATIENCE)
+        expect(page.get_by_label("Follow")).not_to_be_checked(timeout=_PATIENCE)
+        page.locator(".log li", has_text=re.compile("line 70003$")).locator("time").click()
+        expect(named).to_have_text(re.compile("line 70003$"), timeout=_PATIENCE)
+        assert page.url == f"{url}#line-70003"
+
+
 def test_an_answer_that_is_silent_for_too_long_is_asked_for_again(context: BrowserContext) -> None:
     log, page = LongLog(), context.new_page()
     page.clock.install()

@@ -125,6 +125,17 @@ async def test_without_a_mail_server_nothing_can_be_sent_and_what_to_set_is_told
     assert "/instance/mail/test" not in main
 
 
+async def test_a_cron_service_is_made_with_its_schedule(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, project = scene.people["owner"], "/projects/{project}".format(**scene.values)
+    wanted = {"service": "nightly", "source": "upload", "type": "cron", "schedule": "30 2 * * *"}
+    made = await owner.send(f"{project}/new", wanted)
+    assert (made.status_code, made.headers["location"]) == (303, f"{project}/services/nightly/deploy")
+    assert 'value="30 2 * * *"' in (await owner.get(f"{project}/services/nightly/settings")).text
+    refused = await owner.send(f"{project}/new", {**wanted, "service": "hourly", "schedule": ""})
+    assert (refused.status_code, "schedule" in refused.text) == (422, True)
+
+
 async def test_a_service_has_no_tab_that_leads_nowhere(door: Door) -> None:
     scene = await make_scene(door)
     service = "/projects/{project}/services/{service}".format(**scene.values)

@@ -213,6 +213,8 @@ async def _statuses(visit: Visit, project: Json, services: list[Json], environme
 async def _create_service(visit: Visit, project: str, fields: Fields) -> str:
     """Where to go on: to its first deployment, or to where its files are sent."""
     body: Json = {"name": text(fields, "service"), "type": text(fields, "type") or "web", "source": source(fields)}
+    if body["type"] == "cron":
+        body["schedule"] = text(fields, "schedule")
     made = await visit.ask("services.create", project=project, body=body)
     if body["source"]["type"] == "upload":
         return f"/projects/{project}/services/{made['name']}/deploy"

@@ -109,9 +109,11 @@ function say(text = "") {
   if (told.textContent !== said) told.textContent = said;
 }
 
+const itemOf = (sequence) => list.querySelector(`[data-sequence="${sequence}"]`);
+
 /** How high the lines before one stand. */
 function shownAbove(sequence) {
-  const item = list.querySelector(`[data-sequence="${sequence}"]`);
+  const item = itemOf(sequence);
   return item ? item.offsetTop - list.firstElementChild.offsetTop : 0;
 }
 
@@ -182,6 +184,23 @@ const loadLater = () => once(() => join({ since: shown(list.lastElementChild) + 
   list.scrollTop = top - (before - list.scrollHeight);
   return items.length < PAGE;
 }));
+
+/** The line that the page's address names, with what is around it. */
+const showNamed = () => once(async () => {
+  const sequence = Number(/^#line-(\d{1,15})$/.exec(location.hash)?.[1] ?? 0);
+  if (!sequence) return;
+  wants.checked = false;
+  if (!itemOf(sequence)) {
+    const { items } = await fetchLines({ before: sequence + PAGE / 2, tail: PAGE });
+    list.replaceChildren(fragment(items));
+    waiting = [];
+    isBehind = true;
+    earlier.hidden = shown(list.firstElementChild) <= 1;
+  }
+  list.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  itemOf(sequence)?.setAttribute("aria-current", "true");
+  list.scrollTop = shownAbove(sequence) - list.clientHeight / 2;
+});
 
 /** The end of the log in place of what is shown. */
 const askForLatest = () => once(() => join({ tail: PAGE }, ({ items }) => {
@@ -268,8 +287,12 @@ wants.addEventListener("change", () => {
   else list.scrollTop = list.scrollHeight;
 });
 list.addEventListener("mouseover", ({ target }) => {
-  if (target.dateTime) target.title ||= new Date(target.dateTime).toLocaleString();
+  if (target.dateTime) target.title ||= `${new Date(target.dateTime).toLocaleString()}. Click for the address of this line.`;
 }, { passive: true });
+list.addEventListener("click", ({ target }) => {
+  if (target.matches("time")) location.hash = `line-${shown(target.parentElement)}`;
+});
+window.addEventListener("hashchange", showNamed);
 list.addEventListener("wheel", ({ deltaY }) => { if (deltaY < 0) wants.checked = false; }, { passive: true });
 earlier.addEventListener("click", (event) => {
   event.preventDefault();
@@ -277,6 +300,7 @@ earlier.addEventListener("click", (event) => {
 });
 prepareTime();
 say();
+showNamed();
 
 if (place.dataset.deployment) {
   followLines(place.dataset.deployment, () => next - 1, take);
