@@ -196,7 +196,7 @@ document.addEventListener("keydown", (event) => {
   const open = event.key === "k" && (event.ctrlKey || event.metaKey) ? openPalette : !hasModifier && !isTyping(event) && KEYS[event.key];
   if (open) {
     event.preventDefault();
-    open();
+    if (!document.querySelector("dialog[open]")) open();
     return;
   }
   if (event.key !== "Escape") return;
