@@ -83,16 +83,16 @@ def test_an_upload_says_how_far_it_is(page: Page, towline: RunningTowline, proje
     held = _hold(page, "**/uploads/**", "PATCH")
     page.locator("input[type=file]").set_input_files(archive)
     button = page.get_by_role("button", name="Send and deploy")
-    button.click()
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        button.click()
     expect(page.locator("#busy")).to_have_text("Working…")
     button.click()
     expect(page.locator("[data-sent]")).to_have_text(re.compile(r"\d %"))
     assert len(held) == 1
-    held.pop().continue_()
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        held.pop().continue_()
     expect(page.locator("[data-sent]")).to_have_text("Sent: 66 %")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"66\.\d+"))
-    while not held:
-        page.wait_for_event("request", lambda request: request.method == "PATCH")
     held.pop().abort()
     expect(page.get_by_role("alert")).to_contain_text("Towline does not answer. Try again")
     expect(button).not_to_have_attribute("aria-busy", "true")
