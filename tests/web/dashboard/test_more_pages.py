@@ -2,12 +2,14 @@
 
 import re
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from tests.web.dashboard.visitors import make_scene
 from tests.web.door import Door
 
 from towline.models.base import utc_now
 from towline.models.connections import HostReport
+from towline.models.deployments import Deployment
+from towline.models.groups import Group
 from towline.models.hooks import Hook
 from towline.names import new_id
 
@@ -134,6 +136,21 @@ async def test_a_cron_service_is_made_with_its_schedule(door: Door) -> None:
     assert 'value="30 2 * * *"' in (await owner.get(f"{project}/services/nightly/settings")).text
     refused = await owner.send(f"{project}/new", {**wanted, "service": "hourly", "schedule": ""})
     assert (refused.status_code, "schedule" in refused.text) == (422, True)
+
+
+async def test_a_group_offers_its_releases_once_others_serve(door: Door) -> None:
+    scene = await make_scene(door)
+    owner, path = scene.people["owner"], "/projects/{project}/groups/{group}".format(**scene.values)
+    async with door.platform.database.transaction() as work:
+        await work.session.execute(update(Group).values(status="success"))
+        await work.session.execute(delete(Deployment).where(Deployment.group_id == scene.values["group"]))
+        mine = Deployment.id == scene.values["deployment"]
+        await work.session.execute(update(Deployment).where(mine).values(group_id=scene.values["group"]))
+    page = (await owner.get(path)).text
+    assert ("These releases serve now" in page, "Roll back to these releases" in page) == (True, False)
+    await scene.world.deploy_successfully("app:2")
+    page = (await owner.get(path)).text
+    assert ("These releases serve now" in page, "Roll back to these releases" in page) == (False, True)
 
 
 async def test_a_service_has_no_tab_that_leads_nowhere(door: Door) -> None:

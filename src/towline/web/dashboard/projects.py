@@ -96,7 +96,11 @@ async def show_group(visit: Visit) -> View:
     project, group = await visit.ask_all(
         wanting("projects.get", project=name), wanting("groups.getStatus", project=name, group=visit.path["group"])
     )
-    values = {"project": project, "group": group, **permissions(visit, project)}
+    serving = await _serving(visit, project, group["environment"])
+    there = [member for member in group["members"] if member["service_id"] in serving]
+    is_past = any(serving[member["service_id"]] != member["release"] for member in there)
+    values = {"project": project, "group": group, "is_past": is_past, "is_there": bool(there)}
+    values |= permissions(visit, project)
     title = f"Group {group['number']} of {project['name']}"
     return View("group.html", title, values, (f"project:{project['id']}",), project["name"])
 
@@ -208,6 +212,17 @@ async def _statuses(visit: Visit, project: Json, services: list[Json], environme
     found = await visit.ask("services.listStatuses", project=project["id"], query={"environment": environment})
     statuses = {status["service_id"]: status for status in found["items"]}
     return {service["name"]: statuses[service["id"]] for service in services if service["id"] in statuses}
+
+
+async def _serving(visit: Visit, project: Json, environment: str) -> dict[str, int | None]:
+    """The release that serves, by id of its service; of none where the environment is gone."""
+    try:
+        found = await visit.ask("services.listStatuses", project=project["id"], query={"environment": environment})
+    except TowlineError as error:
+        if error.status != 404:
+            raise
+        return {}
+    return {status["service_id"]: status["release"] for status in found["items"]}
 
 
 async def _create_service(visit: Visit, project: str, fields: Fields) -> str:
