@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.access import Caller, Role, select_projects, select_with_role, visible_to
+from towline.actions.access import Caller, Role, select_with_role, visible_to
 from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
 from towline.actions.environments import PRODUCTION, add_environment
 from towline.actions.events import emit
@@ -107,7 +107,9 @@ async def get_project_view(
     platform: Platform, session: AsyncSession, caller: Caller, project_id: str
 ) -> dict[str, Any]:
     """One project in the shape of the contract's Project."""
-    rows = await session.execute(_with_view(select_projects(caller)).where(Project.id == project_id))
+    query = _one_view(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
+    wanted = {"user_id": caller.user_id, "only_project": caller.project_id, "project_id": project_id}
+    rows = await session.execute(query, wanted)
     return _view(platform, rows.mappings().one())
 
 
@@ -121,11 +123,22 @@ def _view(platform: Platform, row: Mapping[Any, Any]) -> dict[str, Any]:
 @cache
 def _list_read(*, is_administrator: bool, is_one_project: bool) -> Read:
     """The list as a statement compiled once for each kind of caller."""
+    query = _visible_views(is_administrator=is_administrator, is_one_project=is_one_project)
+    behind = query.where(Project.name > bindparam("after", type_=Text())).order_by(Project.name)
+    return Read(behind.limit(bindparam("most", type_=BigInteger())))
+
+
+@cache
+def _one_view(*, is_administrator: bool, is_one_project: bool) -> Select[*tuple[Any, ...]]:
+    query = _visible_views(is_administrator=is_administrator, is_one_project=is_one_project)
+    return query.where(Project.id == bindparam("project_id"))
+
+
+def _visible_views(*, is_administrator: bool, is_one_project: bool) -> Select[*tuple[Any, ...]]:
     user_id = bindparam("user_id", type_=Text())
     only_project = bindparam("only_project", type_=Text()) if is_one_project else None
     visible = visible_to(user_id, is_administrator=is_administrator, project_id=only_project)
-    query = _with_view(select_with_role(user_id)).where(visible, Project.name > bindparam("after", type_=Text()))
-    return Read(query.order_by(Project.name).limit(bindparam("most", type_=BigInteger())))
+    return _with_view(select_with_role(user_id)).where(visible)
 
 
 def _with_view(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

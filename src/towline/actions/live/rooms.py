@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import func, select, union_all
@@ -12,6 +13,7 @@ from towline.actions.events import event_payload
 from towline.actions.live.wire import EventMessage, Origin, event_message
 from towline.actions.platform import Platform
 from towline.errors import NotFound, TowlineError
+from towline.infra.reads import Read
 from towline.models.deployments import Deployment
 from towline.models.history import Event, Log
 from towline.models.projects import Project
@@ -58,8 +60,13 @@ async def read_events(platform: Platform, after: Mapping[str, int], *, limit: in
 
 async def get_newest_sequence(platform: Platform) -> int:
     """The number of the newest event; 0 when there is none."""
-    async with platform.database.transaction() as work:
-        return await work.session.scalar(select(func.max(Event.sequence))) or 0
+    rows = await _newest().fetch(platform.database)
+    return rows[0]["newest"] or 0
+
+
+@cache
+def _newest() -> Read:
+    return Read(select(func.max(Event.sequence).label("newest")))
 
 
 async def get_last_line(platform: Platform, owner_id: str) -> int:
