@@ -8,12 +8,13 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, Select, Text, bindparam, func, select, true
 from sqlalchemy.orm import aliased
 
-from towline.actions.overview import DeploymentOverview, add_facts, addresses, to_urls
+from towline.actions.overview import DeploymentOverview, add_facts
 from towline.actions.platform import Platform
+from towline.actions.routes import route_url
 from towline.infra.database import Work
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
-from towline.models.services import Service, Workload
+from towline.models.services import Route, Service, Workload
 from towline.values import EnvironmentKind, HealthStatus
 
 _WORST_FIRST: Final = (HealthStatus.UNHEALTHY, HealthStatus.DEGRADED, HealthStatus.HEALTHY)
@@ -39,11 +40,11 @@ async def summarise_projects(platform: Platform, work: Work, project_ids: Sequen
     """A summary of each project, by id."""
     found = {project_id: ProjectSummary() for project_id in project_ids}
     wanted = {"ids": list(project_ids)}
-    for project_id, health, routes in await work.session.execute(_running(), wanted):
+    for project_id, health, host, prefix, certificate in await work.session.execute(_running(), wanted):
         summary = found[project_id]
         summary.healths.add(health)
-        if routes and len(summary.urls) < _MOST_URLS:
-            summary.urls += to_urls(platform, routes)[: _MOST_URLS - len(summary.urls)]
+        if host is not None and len(summary.urls) < _MOST_URLS:
+            summary.urls.append(route_url(platform, host=host, path_prefix=prefix, certificate=certificate))
     newest = (await work.session.scalars(_newest(), wanted)).all()
     for overview in await add_facts(platform, work.session, newest):
         found[overview.deployment.project_id].last = overview
@@ -52,14 +53,15 @@ async def summarise_projects(platform: Platform, work: Work, project_ids: Sequen
 
 @cache
 def _running() -> Select[*tuple[Any, ...]]:
-    """Made once, as `_newest`: making it takes longer than running it."""
+    """Made once, as `_newest`: making it takes longer than running it. A row for each route of what runs."""
     return (
-        select(Workload.project_id, Workload.health, addresses(Workload.id).label("routes"))
+        select(Workload.project_id, Workload.health, Route.host, Route.path_prefix, Route.certificate)
         .join(Service, Service.id == Workload.service_id)
         .join(Environment, Environment.id == Workload.environment_id)
+        .join(Route, Route.workload_id == Workload.id, isouter=True)
         .where(Workload.project_id == func.any(_IDS), Service.deleted_at.is_(None))
         .where(Environment.kind == EnvironmentKind.PRODUCTION.value, Environment.deleted_at.is_(None))
-        .order_by(Service.name)
+        .order_by(Service.name, Route.id)
     )
 
 
