@@ -1,5 +1,6 @@
 """The base domain: refused where it would do harm, wished for otherwise, and followed by generated hosts."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from tests.stand_ins import World, make_world
 from towline.actions.access import Caller
 from towline.actions.base_domain import follow_base_domain, foresee, set_base_domain
 from towline.actions.platform import Platform
-from towline.errors import Conflict, InvalidInput, Unavailable
+from towline.errors import Conflict, DiskFull, InvalidInput, Unavailable
 from towline.infra.wishes import find_wish
 from towline.models.base import utc_now
 from towline.models.history import AuditEntry
@@ -72,6 +73,14 @@ async def test_a_domain_that_leads_here_is_wished_for_and_the_supervisor_told(
         "apps.example.com",
         "localhost",
     )
+
+
+async def test_a_full_disk_is_told_and_the_domain_stays(supervised: Platform) -> None:
+    data_dir = supervised.settings.data_dir
+    (data_dir / "run" / f".wish.json.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(DiskFull):
+        await set_base_domain(supervised, _ROOT, "apps.example.com", even_if_unreachable=True)
+    assert find_wish(data_dir) == {}
 
 
 async def test_a_domain_without_dns_is_refused_unless_it_is_wanted_all_the_same(supervised: Platform) -> None:

@@ -1,5 +1,6 @@
 """Wishes: kept until they are granted, whole or not at all."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -7,7 +8,8 @@ from threading import Thread
 import pytest
 
 from towline.errors import Unavailable
-from towline.infra.wishes import find_wish, granting, wish
+from towline.infra import private_files
+from towline.infra.wishes import changing, find_wish, granting, wish
 
 _WANTED = {"TOWLINE_BASE_DOMAIN": "example.com"}
 _GONE = 2**22 + 1  # above the highest process id there can be
@@ -54,6 +56,20 @@ def test_a_wish_waits_until_a_grant_has_ended_and_is_not_forgotten_with_it(folde
         assert (wishing.is_alive(), wished) == (True, {})
     wishing.join(20)
     assert find_wish(folder) == _WANTED
+
+
+def test_nobody_waits_for_ever_for_a_process_that_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_files, "_TRIES", 3)
+    with changing(folder), pytest.raises(Unavailable, match="Another process"):
+        wish(folder, _WANTED, supervisor=_GONE)
+    assert find_wish(folder) == {}
+
+
+def test_without_room_no_wish_is_left(folder: Path) -> None:
+    (folder / "run" / f".wish.json.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        wish(folder, _WANTED, supervisor=_GONE)
+    assert find_wish(folder) == {}
 
 
 def _wish(folder: Path) -> None:

@@ -17,6 +17,7 @@ from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.actions.routes import rename_generated_routes
 from towline.errors import Conflict, InvalidInput, TowlineError
+from towline.infra.contents import disk_errors
 from towline.infra.database import Work
 from towline.infra.wishes import BASE_DOMAIN, find_wish, wish
 from towline.models.hooks import Hook
@@ -90,7 +91,8 @@ async def set_base_domain(
         await _check_free(work, address)
         detail = {"base_domain": domain, "was": settings.base_domain, "even_if_unreachable": even_if_unreachable}
         record(work, caller, _ACTION, object_id=settings.installation_id, detail=detail)
-    await asyncio.to_thread(wish, settings.data_dir, {BASE_DOMAIN: domain}, supervisor=settings.supervisor)
+    with disk_errors("Keeping the base domain"):
+        await asyncio.to_thread(wish, settings.data_dir, {BASE_DOMAIN: domain}, supervisor=settings.supervisor)
     return address, True
 
 

@@ -2,9 +2,16 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from towline.errors import Unavailable
+
+_TRIES: Final = 500
+_PAUSE_SECONDS: Final = 0.02
 
 
 def write_private(path: Path, content: str) -> None:
@@ -20,10 +27,19 @@ def write_private(path: Path, content: str) -> None:
 
 @contextmanager
 def alone(lock_file: Path) -> Generator[None]:
-    """Let no other process be here meanwhile; the kernel ends this however the holder ends."""
+    """Let no other process be here meanwhile, until this one leaves or dies; Unavailable when another stays for long."""
     descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    for _ in range(_TRIES):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECONDS)
+    raise Unavailable("Another process is changing the installation.", hint="Try again in a moment.")

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,11 @@ LOOK: Final = signal.SIGUSR1
 
 
 def wish(data_dir: Path, settings: Mapping[str, str], *, supervisor: int) -> None:
-    """Ask for `TOWLINE_…` settings, in place of an earlier wish that was not granted; Unavailable without supervisor.
+    """Ask for `TOWLINE_…` settings, in place of an earlier wish that was not granted.
 
-    Blocks for as long as the installation is being changed.
+    Blocks for as long as the installation is being changed. Unavailable without supervisor, OSError without room.
     """
-    with alone(_lock_file(data_dir)):
+    with changing(data_dir):
         write_private(_file(data_dir), json.dumps(dict(settings)))
     try:
         os.kill(supervisor, LOOK)
@@ -42,10 +42,15 @@ def find_wish(data_dir: Path) -> Mapping[str, str]:
     return {name: found[name] for name in WISHABLE if name in found}
 
 
+def changing(data_dir: Path) -> AbstractContextManager[None]:
+    """Nobody else changes the installation, wishes or grants meanwhile; a wish stays for the supervisor to grant."""
+    return alone(_lock_file(data_dir))
+
+
 @contextmanager
 def granting(data_dir: Path) -> Generator[Mapping[str, str]]:
     """The settings wished for, while nobody else wishes or grants; forgotten once the block has ended well."""
-    with alone(_lock_file(data_dir)):
+    with changing(data_dir):
         yield find_wish(data_dir)
         _file(data_dir).unlink(missing_ok=True)
 

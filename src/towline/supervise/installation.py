@@ -12,7 +12,7 @@ from typing import Any
 from towline import __version__
 from towline.errors import Conflict, Forbidden, InvalidInput, NotFound
 from towline.infra.private_files import write_private
-from towline.infra.wishes import granting
+from towline.infra.wishes import changing, granting
 from towline.names import has_authority
 from towline.supervise.layout import Layout
 from towline.supervise.ports import PortState, choose_port, find_free_loopback_port, look_at_port
@@ -135,10 +135,9 @@ def grant_wishes(layout: Layout) -> Installation:
 
 
 def note_example(layout: Layout, example: str) -> None:
-    """Remember what became of the example; other changes made meanwhile stay."""
-    with granting(layout.root) as wished:
-        before = get_installation(layout)
-        save_installation(layout, replace(before, example=example, settings={**before.settings, **wished}))
+    """Remember what became of the example; other changes made meanwhile stay, and wishes are the supervisor's."""
+    with changing(layout.root):
+        save_installation(layout, replace(get_installation(layout), example=example))
 
 
 def _lay_over(layout: Layout, given: Mapping[str, str]) -> tuple[Installation, bool]:
