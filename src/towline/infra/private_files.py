@@ -27,7 +27,7 @@ def write_private(path: Path, content: str) -> None:
 
 @contextmanager
 def alone(lock_file: Path) -> Generator[None]:
-    """Let no other process be here meanwhile, until this one leaves or dies; Unavailable when another stays for long."""
+    """Let no other process be here meanwhile, until this one leaves or dies; Unavailable when one stays for long."""
     descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor)
