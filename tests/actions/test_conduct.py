@@ -80,6 +80,7 @@ async def conductor(world: World) -> AsyncGenerator[CountingEngine]:
             task.cancel()
             await asyncio.wait([task])
             await database.close()
+        assert task.cancelled()
 
 
 async def wait_until(is_so: Callable[[], bool]) -> None:

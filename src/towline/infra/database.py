@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
+import asyncpg
 import orjson
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
@@ -14,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from towline.errors import DiskFull, Unavailable
 from towline.infra.pool import ShrinkingPool
 
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises: InternalClientError once the server has said that it ends, while the connection is still there."""
+
 AfterCommit = Callable[[], Awaitable[None]]
 
 _PASSING = ("08", "57P", "53300")
 """SQLSTATEs of a server that goes, comes or is full: connection lost, operator intervention, too many connections."""
-
 
 _DISK_FULL = "53100"
 _COLLISIONS = frozenset({"40P01", "40001", "55P03"})
@@ -115,6 +119,11 @@ class Database:
         async with self.connection() as connection:
             await check_connection(connection)
 
+    def doubt_connections(self) -> None:
+        """Use no connection made until now again, since one was lost."""
+        if isinstance(pool := self.engine.pool, ShrinkingPool):
+            pool.doubt_all()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
@@ -130,7 +139,7 @@ async def _unlock(connection: AsyncConnection, number: int) -> None:
     """Free the lock; a connection that cannot say so any more is closed, which frees it as well."""
     try:
         await connection.execute(_UNLOCK, {"number": number})
-    except (SQLAlchemyError, OSError):
+    except (SQLAlchemyError, OSError, asyncpg.InternalClientError):
         await connection.invalidate()
 
 
@@ -146,7 +155,7 @@ def _lost_connections_named() -> Generator[None]:
         raise _translated(error) from error
     except PoolTimeout as error:
         raise Unavailable("Every connection to PostgreSQL is busy.") from error
-    except (OSError, PendingRollbackError) as error:
+    except (OSError, PendingRollbackError, asyncpg.InternalClientError) as error:
         raise Unavailable("PostgreSQL does not answer.") from error
 
 

@@ -23,8 +23,14 @@ class ShrinkingPool(AsyncAdaptedQueuePool):
         self._highest_before = 0
         self._window_ends_at = time.monotonic() + self.window_seconds
 
+    def doubt_all(self) -> None:
+        """Close each connection made until now when it is next taken, and give a new one instead."""
+        self._invalidate_time = time.time()
+
     def _do_get(self) -> ConnectionPoolEntry:
         record = super()._do_get()
+        if (adapted := record.dbapi_connection) is not None and adapted.driver_connection.is_closed():
+            record.invalidate()
         self._highest = max(self._highest, self.checkedout())
         return record
 

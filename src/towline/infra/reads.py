@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningInsert
 
 from towline.errors import DiskFull, Unavailable
-from towline.infra.database import Database
+from towline.infra.database import DRIVER_ERRORS, Database
 
 _TRIES: Final = 2
 _log = logging.getLogger(__name__)
@@ -39,11 +39,11 @@ class Read:
                 return await self._fetch(database, {**self._defaults, **values})
             except asyncpg.DiskFullError as error:
                 raise DiskFull("The disk that PostgreSQL writes to is full.") from error
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DBAPIError) as error:
+            except (*DRIVER_ERRORS, OSError, DBAPIError) as error:
                 _log.warning("A read failed: %s", error)
                 if not tries_left:
                     raise Unavailable("PostgreSQL does not answer.") from error
-                await database.engine.dispose(close=False)
+                database.doubt_connections()
         raise AssertionError
 
     async def _fetch(self, database: Database, values: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -52,6 +52,6 @@ class Read:
             driver: Any = raw.driver_connection
             try:
                 return await driver.fetch(self._sql, *(values[name] for name in self._names))
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except (*DRIVER_ERRORS, OSError):
                 await connection.invalidate()
                 raise
