@@ -21,7 +21,7 @@ LINES_PER_SECOND: Final = 2000
 _CHUNKS_PER_SECOND: Final = 20
 _MARGIN_SECONDS: Final = 30
 _WATCH: Final = """
-window.watched = { numbers: new Set(), repeated: 0, longest: 0 };
+window.watched = { shown: new Uint8Array(1 << 20), lines: 0, repeated: 0, longest: 0 };
 new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) watched.longest = Math.max(watched.longest, duration);
 }).observe({ type: "longtask" });
@@ -30,15 +30,17 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!list) return;
   new MutationObserver((changes) => {
     for (const change of changes) for (const item of change.addedNodes) {
-      const number = /N(\\d+)E/.exec(item.textContent)?.[1];
-      if (number && watched.numbers.has(number)) watched.repeated += 1;
-      if (number) watched.numbers.add(number);
+      const number = Number(/N(\\d+)E/.exec(item.textContent)?.[1] ?? 0);
+      if (!number) continue;
+      if (watched.shown[number]) watched.repeated += 1;
+      else watched.lines += 1;
+      watched.shown[number] = 1;
     }
   }).observe(list, { childList: true });
 });
 """
 _SEEN: Final = """() => ({
-  lines: watched.numbers.size, repeated: watched.repeated, longest: watched.longest,
+  lines: watched.lines, repeated: watched.repeated, longest: watched.longest,
   elements: document.querySelectorAll(".log li").length, heap: performance.memory.usedJSHeapSize / 1e6,
 })"""
 _BARE: Final = """<!doctype html><html lang="en"><title>Bare</title>

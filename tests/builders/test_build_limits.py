@@ -62,7 +62,7 @@ async def test_build_that_needs_too_much_memory_says_so(build: Build, busybox_im
             dockerfile=f"FROM {busybox_image}\nRUN head -c 4000m /dev/zero | tail\n", memory_bytes=64 * MEGABYTE
         )
 
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 45
 
 
 async def test_step_that_hides_its_environment_is_limited_too(build: Build, busybox_image: str) -> None:

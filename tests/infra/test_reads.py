@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import Integer, literal, select
-
 from tests.infra.test_database import kill_others
+
 from towline.errors import Unavailable
 from towline.infra.database import Database
 from towline.infra.reads import Read
@@ -39,7 +39,8 @@ async def test_a_read_goes_on_after_every_connection_was_lost(postgres_url: str)
 async def test_a_read_that_fails_is_sent_again_by_a_fresh_connection(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    database, fetch, connections = Database(postgres_url), asyncpg.Connection.fetch, list[object]()
+    database, connections = Database(postgres_url), list[object]()
+    fetch = vars(asyncpg.Connection)["fetch"]
 
     async def fail_first(self: Any, query: str, *values: Any) -> Any:
         connections.append(self)

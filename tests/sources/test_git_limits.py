@@ -28,7 +28,7 @@ class TestLimits:
             start = time.monotonic()
             with pytest.raises(TimedOut, match=r"127\.0\.0\.1"):
                 await source.fetch_source(replace(a_request(url), timeout=timedelta(seconds=0.5)), report)
-            assert time.monotonic() - start < 4
+            assert time.monotonic() - start < 30
         assert is_empty(scratch)
         assert not [line for line in command_lines() if url in line]
 

@@ -17,7 +17,7 @@ from towline.errors import DiskFull, Unavailable
 from towline.infra.pool import ShrinkingPool
 
 DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises: InternalClientError once the server has said that it ends, while the connection is still there."""
+"""What asyncpg raises: InternalClientError when the server has said that it ends and the connection is still there."""
 
 AfterCommit = Callable[[], Awaitable[None]]
 
