@@ -136,6 +136,7 @@ def _question(row: DeviceRow, caller: Caller) -> str:
 
 
 _CODE_FORM: Final = (
+    "<p><code>towline login</code> shows a code on the computer that shall be signed in. Enter it here.</p>"
     f'<form method="get" action="{_PAGE}"><p><label>Code that the device shows '
     '<input name="code" required maxlength="32" autocomplete="off" autocapitalize="characters" autofocus></label></p>'
     '<p><button type="submit" class="primary">Go on</button></p></form>'

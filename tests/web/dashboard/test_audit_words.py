@@ -29,7 +29,7 @@ def _entry(action: str, *, object_id: str = "", is_refused: bool = False, **deta
         (_entry("deployments.rollback", service="svc_1", release=3), "rolled back web to release 3"),
         (_entry("deployments.rollback", is_refused=True), "tried to roll back a service"),
         (_entry("members.add", object_id="usr_1", role="viewer"), "added kim@example.com as viewer"),
-        (_entry("variables.set", names=["A", "B"]), "set the variable A, B"),
+        (_entry("variables.set", names=["A", "B"]), "set the variables A, B"),
         (_entry("projects.deploy", services=["web", "api"]), "deployed web, api together"),
         (_entry("environments.update", name="staging"), "changed the environment staging"),
         (_entry("projects.delete", object_id="prj_1", is_refused=True), "tried to delete the project shop"),

@@ -47,7 +47,7 @@ def test_a_line_stays_inside_and_breaks_where_nothing_was_measured() -> None:
 def test_what_was_never_measured_is_not_drawn() -> None:
     assert usage_charts(history()) == []
     charts = usage_charts(history((0, {"cpu": 0.1, "response_ms": 2.5})))
-    assert [chart.title for chart in charts] == ["CPU", "Response time"]
+    assert [chart.title for chart in charts] == ["CPU, in cores", "Response time"]
     assert charts[1].summary.startswith("Requests: not measured; Health checks: now 2.5 ms")
 
 

@@ -241,7 +241,8 @@ def _infinitive(entry: Json, names: Mapping[str, str]) -> str:
     if entry["action"] not in _SAID:
         return f"{_CHANGES.get(verb, 'look at')} {f'the {called} {what}' if what else _one(called)}"
     given = {name: _named(value, names) for name, value in detail.items() if value not in ("", None, [])}
-    return _fill(_SAID[entry["action"]], {**given, "what": what or _one(called)})
+    words = _fill(_SAID[entry["action"]], {**given, "what": what or _one(called)})
+    return words.replace("variable ", "variables ", 1) if len(detail.get("names") or ()) > 1 else words
 
 
 def _fill(pattern: str, given: Mapping[str, str]) -> str:

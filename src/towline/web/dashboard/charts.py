@@ -158,7 +158,7 @@ def _words(series: Series, name: str, values: Sequence[float | None]) -> str:
 
 
 _SERIES: Final = (
-    Series("CPU", {"cpu": "CPU"}, cores, 0.1),
+    Series("CPU, in cores", {"cpu": "CPU"}, cores, 0.1),
     Series("Memory", {"memory_bytes": "Memory"}, sized, 1024 * 1024),
     Series("Response time", {"request_ms": "Requests", "response_ms": "Health checks"}, _milliseconds, 1.0),
     Series("Requests", {"request_rate": "All", "failure_rate": "Failed"}, lambda value: f"{value:.1f}/s", 1.0),
