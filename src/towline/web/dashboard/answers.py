@@ -18,6 +18,7 @@ from towline.models.base import utc_now
 from towline.web.answering import json_response
 from towline.web.arrivals import find_person
 from towline.web.dashboard.asking import Visit
+from towline.web.dashboard.refusals import for_pages, show_again
 from towline.web.dashboard.templating import render
 from towline.web.deps import get_platform
 from towline.web.forms import read_form, redirect
@@ -93,12 +94,14 @@ def obeying(obey: Obey) -> Endpoint:
             return (
                 problem_response(error) if is_script(request) else redirect(f"/sign-in?next={quote(_sender(request))}")
             )
+        fields: Mapping[str, str] = {}
         try:
-            outcome = await obey(visit, await read_form(request, most=MAX_FORM_BYTES))
+            fields = await read_form(request, most=MAX_FORM_BYTES)
+            outcome = await obey(visit, fields)
         except TowlineError as error:
-            return await _refusal(visit, error)
+            return await _refusal(visit, error, fields)
         except DBAPIError as error:
-            return await _refusal(visit, _told(error))
+            return await _refusal(visit, _told(error), fields)
         if isinstance(outcome, View):
             return await _answer(visit, outcome, sender=_sender(request))
         if isinstance(outcome, Response):
@@ -150,11 +153,14 @@ async def _answer(visit: Visit, view: View, *, since: int | None = None, sender:
     return html_response(visit.request, html, status=view.status, connects=view.connects)
 
 
-async def _refusal(visit: Visit, error: TowlineError) -> Response:
+async def _refusal(visit: Visit, error: TowlineError, fields: Mapping[str, str] | None = None) -> Response:
+    error = for_pages(error)
     if is_script(visit.request):
         return problem_response(error)
     if error.status == 401:
         return redirect("/sign-in")
+    if fields and (again := await show_again(visit.request, _sender(visit.request), fields, error)):
+        return again
     title = {404: "Nothing is here", 403: "You may not do this"}.get(error.status, "That did not work")
     back = (_sender(visit.request) if visit.request.method == "POST" else "") or "/"
     values = {"problem": error, "field": error.field, "back": back}

@@ -38,7 +38,7 @@ document.addEventListener("submit", (event) => {
       const to = await send(form, new FormData(form));
       if (to) await (to.startsWith("/") ? go(to) : move(form, to));
     } catch (error) {
-      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
+      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message, error.field);
     }
   });
 }, { capture: true });

@@ -30,18 +30,36 @@ export async function renew(isAnswered = false) {
 
 const code = (text) => Object.assign(document.createElement("code"), { textContent: text });
 
-/** Say what is wrong with a form; what stands between backticks is something to type. */
-export function complaint(form, text) {
-  let place = form.querySelector(":scope > .problem");
-  if (!text) return place?.remove();
-  if (!place) {
-    place = document.createElement("p");
-    place.className = "problem";
-    place.setAttribute("role", "alert");
-    place.dataset.keep = "";
-    form.prepend(place);
+/** The field of a form that an error names, as forms_read.py finds it: `source.config.url` is the field `url`. */
+function fieldOf(form, named) {
+  const shown = [...form.elements].filter(({ type }) => type !== "hidden");
+  for (const name of named ? [named, named.replaceAll(".", "_"), ...named.split(".").reverse()] : []) {
+    const found = shown.find((one) => one.name === name || one.dataset.field === name);
+    if (found) return found;
   }
-  return place.replaceChildren(...text.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
+  return undefined;
+}
+
+/** What the page calls a field, without what stands in brackets behind it. */
+function labelOf(field) {
+  const words = [...field?.labels?.[0]?.childNodes ?? []].filter(({ nodeType }) => nodeType === Node.TEXT_NODE);
+  return words.map(({ data }) => data).join("").trim().split(" (")[0];
+}
+
+/** Say what is wrong with a form, behind the field that it is about; what stands between backticks is something to type. */
+export function complaint(form, text, named = "") {
+  for (const one of form.querySelectorAll(".problem[role=alert]")) one.remove();
+  for (const one of form.querySelectorAll("[aria-invalid]")) one.ariaInvalid = null;
+  if (!text) return;
+  const field = fieldOf(form, named);
+  const label = labelOf(field);
+  const told = label && text.startsWith(`${named}: `) ? label + text.slice(named.length) : text;
+  const place = Object.assign(document.createElement("p"), { className: "problem", role: "alert" });
+  place.dataset.keep = "";
+  place.append(...told.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
+  if (!field) return form.prepend(place);
+  field.ariaInvalid = "true";
+  (field.closest("p") ?? field.closest("label") ?? field).after(place);
 }
 
 /** Send a form as it is; where it leads, or an error whose message is for people. */
@@ -52,7 +70,7 @@ export async function send(form, fields) {
   if (answer.status === 401) return location.reload();
   // What is no JSON comes from a proxy in front of a Towline that is not there.
   const content = await answer.json().catch(() => { throw new TypeError("no answer"); });
-  if (!answer.ok) throw new Error([content.detail, content.hint].filter(Boolean).join(" "));
+  if (!answer.ok) throw Object.assign(new Error([content.detail, content.hint].filter(Boolean).join(" ")), { field: content.field });
   return content.to;
 }
 
@@ -110,7 +128,7 @@ async function submit(event) {
       if ("empties" in form.dataset) form.reset();
       return await renew(true);
     } catch (error) {
-      return complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message);
+      return complaint(form, error instanceof TypeError ? "Towline does not answer. Try again." : error.message, error.field);
     }
   });
 }
@@ -207,6 +225,10 @@ document.addEventListener("keydown", (event) => {
 });
 prepare();
 unfold();
+// What the server put into a refused form was typed before, and is kept as that when the page renews itself.
+for (const field of document.querySelectorAll("[data-refilled] :is(input:not([type=file]), textarea)")) {
+  Object.assign(field, { value: field.value, checked: field.checked });
+}
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 // What changes without an event: figures that are measured now and then.
 const every = Number(document.querySelector("[data-every]")?.dataset.every);

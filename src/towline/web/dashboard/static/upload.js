@@ -85,7 +85,7 @@ document.addEventListener("submit", async (event) => {
       const environment = form.elements.environment?.value ?? "production";
       await go(await send({ action: target.pathname }, { environment, upload: digest }));
     } catch (error) {
-      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again: what was sent is there." : error.message);
+      complaint(form, error instanceof TypeError ? "Towline does not answer. Try again: what was sent is there." : error.message, error.field);
       bar.hidden = words.hidden = true;
     }
   });
