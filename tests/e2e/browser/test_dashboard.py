@@ -214,7 +214,13 @@ def test_without_scripts_pages_read_and_forms_post(browser: Browser, towline: Ru
     page.get_by_label("Name", exact=True).fill("LOST")
     page.get_by_label("As a file").fill("no path")
     page.get_by_role("button", name="Set", exact=True).click()
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("p:has(#mount_path) + .problem")).to_contain_text("As a file at: ")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("LOST")
+    expect(page.get_by_label("As a file")).to_have_value("no path")
+    expect(page.get_by_label("As a file")).to_be_focused()
+    page.get_by_label("As a file").fill("")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.locator("#var-LOST")).to_be_visible()
     plain.close()
 
 

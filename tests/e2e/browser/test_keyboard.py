@@ -136,3 +136,15 @@ def test_pages_tell_which_keys_they_know(page: Page, towline: RunningTowline) ->
     press(page, page.locator("#account > summary"))
     press(page, page.get_by_role("button", name="Keyboard shortcuts"))
     expect(shown).to_be_visible()
+
+
+def test_the_palette_has_a_button_on_phones_too(page: Page, towline: RunningTowline) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, towline.api_url, add_user(towline))
+    button = page.get_by_role("button", name="Go to")
+    expect(button).to_be_in_viewport(ratio=1)
+    press(page, button)
+    expect(page.get_by_role("combobox", name="Go to a project, service or page")).to_be_focused()
+    page.keyboard.type("sessions")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/account/sessions")
