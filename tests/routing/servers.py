@@ -181,7 +181,7 @@ async def get(
     url: str, host: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> tuple[int, str, dict[str, str]]:
     """One request on a connection of its own, without following redirects: status, body, headers."""
-    connector = aiohttp.TCPConnector(ssl=False, force_close=True)
+    connector = aiohttp.TCPConnector(ssl=False)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
         session.request(

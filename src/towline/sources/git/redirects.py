@@ -74,6 +74,8 @@ async def _find_location(remote: Remote, addresses: Sequence[str], *, credential
             aiohttp.ClientSession(connector=connector, timeout=limit, headers=headers) as session,
             session.get(remote.url.rstrip("/") + _SUFFIX, allow_redirects=False) as response,
         ):
+            if response.connection is not None and (transport := response.connection.transport) is not None:
+                transport.abort()  # closing TLS politely would go on after this
             return response.headers.get("Location") if response.status in _REDIRECTS else None
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         return None
