@@ -22,6 +22,7 @@ from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.disk_reserve import DiskReserve
+from towline.infra.former_hosts import FormerHosts
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
 from towline.infra.streams import Streams
@@ -98,6 +99,7 @@ def _platform(settings: Settings) -> Platform:
         counters=Counters(settings.redis_url),
         dumps=LocalDumps(settings.backups_dir),
         repositories=make_repositories(settings),
+        former_hosts=FormerHosts(settings.data_dir, current=settings.effective_platform_host),
         build_slots=BuildSlots(settings),
     )
 

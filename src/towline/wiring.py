@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from towline.actions.capacity import BuildSlots, build_cpus, build_memory
+from towline.actions.former_hosts import keep_former_host
 from towline.actions.platform import Platform
 from towline.builders.auto import AutoBuilder
 from towline.builders.base import Builder
@@ -20,6 +21,7 @@ from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.disk_reserve import DiskReserve
+from towline.infra.former_hosts import FormerHosts
 from towline.infra.queue import Bell
 from towline.infra.secrets import load_secret_box
 from towline.infra.streams import Streams
@@ -49,7 +51,9 @@ async def open_platform(settings: Settings, *, pool_size: int = 5) -> AsyncGener
     database = Database(settings.database_url, pool_size=pool_size)
     streams, counters = Streams(settings.redis_url), Counters(settings.redis_url)
     try:
-        yield make_platform(settings, database, streams, counters)
+        platform = make_platform(settings, database, streams, counters)
+        await keep_former_host(platform)
+        yield platform
     finally:
         await counters.close()
         await streams.close()
@@ -60,6 +64,7 @@ def make_platform(settings: Settings, database: Database, streams: Streams, coun
     """The platform with its real parts."""
     storage = LocalStorage(settings.artifacts_dir)
     uploads_dir = settings.data_dir / "uploads"
+    former_hosts = FormerHosts(settings.data_dir, current=settings.effective_platform_host)
     return Platform(
         settings=settings,
         database=database,
@@ -73,13 +78,14 @@ def make_platform(settings: Settings, database: Database, streams: Streams, coun
             installation_id=settings.installation_id,
             network_pool=settings.network_pool,
         ),
-        router=_router(settings),
+        router=_router(settings, former_hosts),
         storage=storage,
         uploads=LocalUploads(uploads_dir, max_bytes=settings.upload_max_bytes, reserve=DiskReserve(settings.data_dir)),
         build_slots=BuildSlots(settings),
         counters=counters,
         dumps=LocalDumps(settings.backups_dir),
         repositories=make_repositories(settings),
+        former_hosts=former_hosts,
     )
 
 
@@ -135,7 +141,7 @@ def _sources(settings: Settings, storage: Storage, uploads_dir: Path) -> dict[st
     return {source.kind: source for source in [*sources, *installed]}
 
 
-def _router(settings: Settings) -> Router:
+def _router(settings: Settings, former_hosts: FormerHosts) -> Router:
     if settings.routing == "labels":
         return LabelsRouter()
     folder = settings.routes_dir.parent
@@ -159,5 +165,6 @@ def _router(settings: Settings) -> Router:
             acme_email=settings.acme_email,
             public_addresses=settings.public_addresses,
             door_key=settings.door_key,
+            list_former_hosts=lambda: [former.host for former in former_hosts.list_hosts()],
         )
     )

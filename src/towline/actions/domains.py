@@ -135,6 +135,9 @@ def _find_quota_problem(platform: Platform, route: Route) -> str:
 def _check_host(platform: Platform, host: str) -> None:
     if host == platform.settings.effective_platform_host:
         raise InvalidInput(f"{host} is the host of Towline itself.", field="host")
+    if platform.former_hosts.has(host):
+        hint = f"An administrator can give it free: `towline domains retire {host}`."
+        raise InvalidInput(f"{host} was the host of Towline itself and leads there still.", hint=hint, field="host")
     if host in platform.settings.own_hosts or host.endswith(internal_host("")):
         raise InvalidInput(f"{host} is a name that Towline needs itself.", field="host")
 

@@ -12,6 +12,7 @@ from towline.config import Settings
 from towline.infra.counters import Counters
 from towline.infra.database import Database
 from towline.infra.documents import Documents
+from towline.infra.former_hosts import FormerHosts
 from towline.infra.precedence import Precedence
 from towline.infra.queue import Bell
 from towline.infra.secrets import SecretBox
@@ -41,6 +42,7 @@ class Platform:
     counters: Counters
     dumps: DumpFiles
     repositories: Repositories
+    former_hosts: FormerHosts
     unpublished: set[str] = field(default_factory=set[str])
     """Environments whose routes could not be written, by id; tried again at every sweep."""
     receiving: Precedence = field(default_factory=Precedence)

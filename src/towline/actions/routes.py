@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, and_, delete, select, text
 
+from towline.actions.former_hosts import is_own_host
 from towline.actions.generated_hosts import list_host_candidates
 from towline.actions.platform import Platform
 from towline.actions.preview_certificates import take_certificate
@@ -273,7 +274,7 @@ async def _free_host(
 ) -> str:
     candidates = await list_host_candidates(platform, work, project=project, service=service, environment=environment)
     for candidate in candidates:
-        if candidate in platform.settings.own_hosts:
+        if is_own_host(platform, candidate):
             continue
         await lock_host(work, candidate)
         if await work.session.scalar(select(Route.id).where(Route.host == candidate)) is None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption
+from towline.cli.options import AsJson, EnvironmentOption, ProjectOption, ServiceOption, Yes
 from towline.cli.session import Session, Target, open_session
 from towline.contract.domains import Route, RouteCreate
 from towline.contract.platform import PlatformUpdate
@@ -59,6 +59,35 @@ def set_base_domain(
         set_now = session.client.instance.update_platform(change)
         facts = {"base domain": set_now.base_domain, "dashboard": set_now.url, "starts again": set_now.is_restarting}
         session.output.model(set_now, facts)
+
+
+@domains.command("former")
+def list_former_hosts(*, as_json: AsJson = False) -> None:
+    """List former addresses of Towline itself that still lead to it (administrators)."""
+    with open_session(as_json=as_json) as session:
+        session.output.models(
+            session.client.instance.list_former_hosts().items,
+            {
+                "host": lambda row: row.host,
+                "left": lambda row: row.left_at,
+                "last used": lambda row: row.last_used_at,
+            },
+            nothing="None.",
+        )
+
+
+@domains.command("retire")
+def retire_former_host(
+    host: Annotated[str, typer.Argument(help="One of `towline domains former`.")],
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a former address lead to Towline no more; apps may have it then (administrators)."""
+    with open_session(as_json=as_json) as session:
+        session.confirm(f"Retire {host}? What still calls Towline there reaches nothing, or an app.", yes=yes)
+        session.client.instance.retire_former_host(host)
+        session.output.say(f"{host} leads to Towline no more.")
 
 
 @domains.command("list")

@@ -6,6 +6,7 @@ from towline.contract.keys import KeyCreate, KeyList, KeyQuery, NewKey
 from towline.contract.platform import (
     DomainCheck,
     DomainQuery,
+    FormerHostList,
     Platform,
     PlatformHealth,
     PlatformUpdate,
@@ -69,6 +70,14 @@ class Instance:
     def check_domain(self, domain: str | None = None) -> DomainCheck:
         """Whether a domain, or the instance's base domain, leads to this server."""
         return self._connection.send(Call("platform.checkDomain", query=DomainQuery(domain=domain)), DomainCheck)
+
+    def list_former_hosts(self) -> FormerHostList:
+        """Former addresses of Towline that still lead to it."""
+        return self._connection.send(Call("platform.listFormerHosts"), FormerHostList)
+
+    def retire_former_host(self, host: str) -> None:
+        """Let a former address lead to Towline no more; an app may have it then."""
+        self._connection.run(Call("platform.retireFormerHost", {"host": host}))
 
     def get_health(self) -> PlatformHealth:
         """How the platform itself is, and what waits."""

@@ -71,6 +71,23 @@ class PlatformUpdated(Model):
     )
 
 
+class FormerHost(Model):
+    """A host at which Towline itself answered before, and does still."""
+
+    host: str = Field(description="The host.", examples=["towline.example.net"])
+    left_at: datetime = Field(description="When Towline moved from it.")
+    last_used_at: datetime | None = Field(
+        default=None,
+        description="When a program last called the API, sent a webhook or pushed there, to ten minutes; null: never.",
+    )
+
+
+class FormerHostList(Model):
+    """All former hosts."""
+
+    items: list[FormerHost] = Field(description="The one that was left last first; at most five.")
+
+
 class DomainCheck(Model):
     """Whether generated hosts below a domain lead to this server."""
 

@@ -42,6 +42,10 @@ class Router(ABC):
     async def remove(self, owner: str) -> None:
         """Remove every route of `owner`. Done when there are none."""
 
+    @abstractmethod
+    async def publish_platform(self) -> None:
+        """Lead the platform's own hosts to it as they are now; nothing to do for a router that does not."""
+
     def instance_labels(
         self, *, project_id: str, service_id: str, routes: Sequence[Route], port: int
     ) -> dict[str, str]:

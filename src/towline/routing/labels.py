@@ -115,6 +115,9 @@ class LabelsRouter(Router):
     async def remove(self, owner: str) -> None:
         """Nothing to do: labels go with their containers."""
 
+    async def publish_platform(self) -> None:
+        """Nothing: how Towline is reached is told to that Traefik by whoever runs it."""
+
     async def list_owners(self) -> Sequence[str]:
         """None: no list is kept."""
         return []

@@ -54,6 +54,9 @@ class MemoryRouter(Router):
         """Forget the list."""
         self.routes.pop(check_owner(owner), None)
 
+    async def publish_platform(self) -> None:
+        """Nobody comes through here."""
+
     async def list_owners(self) -> Sequence[str]:
         """Owners with routes, sorted."""
         return sorted(self.routes)

@@ -67,6 +67,7 @@ from towline.web import (
 )
 from towline.web.auth import UseNotes
 from towline.web.dashboard.router import router as dashboard_router
+from towline.web.former_hosts import FormerAddresses
 from towline.web.metrics import CountRequests, RequestCounts
 from towline.web.problems import add_problem_answers
 from towline.web.refusals import RefusalLimit
@@ -143,6 +144,7 @@ def create_app(platform: Platform) -> FastAPI:
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     add_problem_answers(app)
+    app.add_middleware(FormerAddresses, platform=platform)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, counts=app.state.request_counts, routes=app.routes)
     return app

@@ -12,6 +12,7 @@ from towline import __version__
 from towline.actions.base_domain import Change, foresee, set_base_domain
 from towline.actions.credentials import check_recent_proof
 from towline.actions.domain_check import check_domain
+from towline.actions.former_hosts import list_former_hosts, retire_former_host
 from towline.actions.granting import check_unlimited
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
 from towline.actions.platform_health import list_parts, list_queue, list_troubles, measure_room
@@ -22,6 +23,8 @@ from towline.contract.platform import (
     DomainChange,
     DomainCheck,
     DomainQuery,
+    FormerHost,
+    FormerHostList,
     Platform,
     PlatformHealth,
     PlatformPart,
@@ -90,13 +93,24 @@ async def check(call: Call, query: DomainQuery) -> DomainCheck:
 @router.operation("platform.update", holds_transaction=False)
 async def update(call: Call, body: PlatformUpdate) -> PlatformUpdated:
     """Set the base domain. Whose domain it is sees what people send to the dashboard, so it needs a proof."""
-    check_unlimited(call.caller)
-    if call.caller.session_id:
-        check_recent_proof(call.credential)
+    _check_may_move(call)
     address, is_restarting = await set_base_domain(
         call.platform, call.caller, body.base_domain, even_if_unreachable=body.even_if_unreachable
     )
     return PlatformUpdated(**asdict(address), is_restarting=is_restarting)
+
+
+@router.operation("platform.listFormerHosts", holds_transaction=False)
+async def list_former(call: Call) -> FormerHostList:
+    """Hosts that Towline left and that still lead to it."""
+    return FormerHostList(items=[FormerHost(**asdict(one)) for one in list_former_hosts(call.platform)])
+
+
+@router.operation("platform.retireFormerHost", holds_transaction=False)
+async def retire_former(call: Call) -> None:
+    """Give a former host free. Whose app gets it next sees what is still sent there, so it needs a proof."""
+    _check_may_move(call)
+    await retire_former_host(call.platform, call.caller, call.path["host"])
 
 
 @router.operation("platform.getHealth", holds_transaction=False)
@@ -121,6 +135,12 @@ async def get_health(call: Call) -> PlatformHealth:
         ],
         **asdict(measure_room(platform)),
     )
+
+
+def _check_may_move(call: Call) -> None:
+    check_unlimited(call.caller)
+    if call.caller.session_id:
+        check_recent_proof(call.credential)
 
 
 def _shown(change: Change) -> DomainChange:

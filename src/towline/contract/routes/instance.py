@@ -10,6 +10,7 @@ from towline.contract.operations import Operation, create, delete, read, update
 from towline.contract.platform import (
     DomainCheck,
     DomainQuery,
+    FormerHostList,
     Platform,
     PlatformHealth,
     PlatformUpdate,
@@ -72,6 +73,19 @@ INSTANCE_OPERATIONS: Final = (
         gives=DomainCheck,
         query=DomainQuery,
         summary="Look whether a domain leads to this server",
+    ),
+    read(
+        "platform.listFormerHosts",
+        "/platform/former-hosts",
+        needs="administer",
+        gives=FormerHostList,
+        summary="List former addresses of Towline that still lead to it",
+    ),
+    delete(
+        "platform.retireFormerHost",
+        "/platform/former-hosts/{host}",
+        needs="administer",
+        summary="Let a former address lead to Towline no more",
     ),
     read(
         "platform.getHealth",

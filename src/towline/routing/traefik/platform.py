@@ -14,7 +14,8 @@ API_USER = "towline"
 """User name of Traefik's API."""
 
 _ADDRESS = r"HostRegexp(`^[0-9.]+$`) || HostRegexp(`^\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?$`)"
-_PLATFORM, _SETUP, _UNKNOWN = 10_000, 10, 1
+_PLATFORM, _FORMER, _SETUP, _UNKNOWN = 10_000, 20, 10, 1
+"""Routes of apps lie between the platform's own host and what it merely answers as well."""
 
 
 def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https_port: int = 443) -> Config:
@@ -24,8 +25,11 @@ def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https
     a stranger's body and cookies never reach the API by that way, and the status is 404 even while the API is down.
     """
     check_server(platform.api_url)
+    resolver = CERTIFICATE_RESOLVER if platform.certificate == "acme" else ""
+    rule = f"Host(`{check_host(platform.host)}`)"
     routers = (
-        _public_routers("platform", rule=f"Host(`{check_host(platform.host)}`)", priority=_PLATFORM, platform=platform)
+        _public_routers("platform", rule=rule, priority=_PLATFORM, platform=platform, resolver=resolver)
+        | _former_routers(platform)
         | _public_routers("setup", rule=_setup_rule(platform), priority=_SETUP, platform=platform)
         | _unknown_routers()
     )
@@ -53,15 +57,30 @@ def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
 
 
-def _public_routers(name: str, *, rule: str, priority: int, platform: PlatformRoutes) -> dict[str, Config]:
-    certificate = CERTIFICATE_RESOLVER if platform.certificate == "acme" and name == "platform" else ""
+def _former_routers(platform: PlatformRoutes) -> dict[str, Config]:
+    """A certificate that is there is renewed as long as that works, and none is asked for: DNS may have moved on."""
+    routers: dict[str, Config] = {}
+    for number, host in enumerate(platform.former_hosts, start=1):
+        is_certified = platform.certificate == "acme" and host in platform.certified_hosts
+        name, rule = f"former_{number}", f"Host(`{check_host(host)}`)"
+        routers |= _public_routers(
+            name, rule=rule, priority=_FORMER, platform=platform, resolver=CERTIFICATE_RESOLVER if is_certified else ""
+        )
+        if is_certified:
+            routers[f"towline_{name}"]["middlewares"] = ["towline_https"]
+    return routers
+
+
+def _public_routers(
+    name: str, *, rule: str, priority: int, platform: PlatformRoutes, resolver: str = ""
+) -> dict[str, Config]:
     router: Config = {
         "rule": rule,
         "priority": priority,
         "service": "towline_platform",
         "middlewares": ["towline_retry"],
     }
-    return _on_both_ports(name, router, resolver=certificate)
+    return _on_both_ports(name, router, resolver=resolver)
 
 
 def _unknown_routers() -> dict[str, Config]:

@@ -80,6 +80,10 @@ class TraefikRouter(Router):
         """Delete the owner's file."""
         await asyncio.to_thread(self._files.delete, owner_file(owner))
 
+    async def publish_platform(self) -> None:
+        """Write the platform's own file again."""
+        await self._publish_platform()
+
     async def list_owners(self) -> Sequence[str]:
         """Owners that have a file."""
         return await asyncio.to_thread(self._files.list_owners)
@@ -139,13 +143,18 @@ class TraefikRouter(Router):
         platform, host = options.platform, options.platform.host
         can_redirect = await asyncio.to_thread(has_certificate, host, options, self._files)
         redirects = platform.redirect_to_https and can_redirect
+        former = tuple(options.list_former_hosts())
+        certified = await asyncio.to_thread(self._certified, former)
         config = platform_routes_config(
-            replace(platform, redirect_to_https=redirects),
+            replace(platform, redirect_to_https=redirects, former_hosts=former, certified_hosts=certified),
             api_password=options.api_password,
             https_port=options.https_port,
         )
         await asyncio.to_thread(self._files.put, _PLATFORM_FILE, render(config))
         return redirects or not platform.redirect_to_https
+
+    def _certified(self, hosts: Sequence[str]) -> frozenset[str]:
+        return frozenset(host for host in hosts if has_certificate(host, self._options, self._files))
 
     async def _complete_platform(self) -> None:
         while True:

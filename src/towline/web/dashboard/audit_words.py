@@ -112,6 +112,7 @@ _SAID: Final = {
     "passkeys.use": "sign in by a passkey",
     "passwordReset.ask": "ask for a new password[ of {email}]",
     "passwordReset.finish": "choose a new password[ for {email}]",
+    "platform.retireFormerHost": "retire [the former address {host}|a former address]",
     "platform.update": "set the base domain[ to {base_domain}]",
     "previews.approve": "approve a preview",
     "previews.extend": "extend a preview",

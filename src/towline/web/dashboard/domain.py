@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from towline.errors import NotFound
 from towline.web.dashboard.answers import View, is_script
 from towline.web.dashboard.asking import Json, Refused, Visit, wanting
 from towline.web.dashboard.fields import Fields, text
@@ -18,12 +19,15 @@ _RESTART_SECONDS = 20
 async def show_domain(visit: Visit) -> View:
     """The base domain, and another one that was asked for."""
     check_administers(visit)
-    platform, own = await visit.ask_all(wanting("platform.get"), wanting("platform.checkDomain"))
+    platform, own, former = await visit.ask_all(
+        wanting("platform.get"), wanting("platform.checkDomain"), wanting("platform.listFormerHosts")
+    )
     asked = visit.request.query_params.get("domain", "").strip()
     wanted, is_odd = await _look_up(visit, asked) if asked else (None, False)
     values = {
         "platform": platform,
         "own": own,
+        "former": former["items"],
         "asked": asked,
         "wanted": wanted,
         "is_odd": is_odd,
@@ -40,6 +44,15 @@ async def set_domain(visit: Visit, fields: Fields) -> str | Response:
     if not moved["is_restarting"]:
         return "/instance/domain"
     return str(moved["url"]) if is_script(visit.request) else _between(visit, str(moved["url"]))
+
+
+async def retire_former_host(visit: Visit, fields: Fields) -> str:
+    """Let a former address lead here no more."""
+    host = text(fields, "host")
+    if not host:
+        raise NotFound("There is no such former address.")
+    await visit.ask("platform.retireFormerHost", host=host)
+    return "/instance/domain"
 
 
 async def _look_up(visit: Visit, asked: str) -> tuple[Json | None, bool]:

@@ -195,6 +195,7 @@ FORMS: Final[dict[str, Obey]] = {
     "/account/sessions/end": account.end_session,
     "/account/sessions/end-others": account.end_other_sessions,
     "/instance/domain": domain.set_domain,
+    "/instance/domain/retire": domain.retire_former_host,
     "/instance/invite": instance.invite,
     "/instance/users/change": instance.change_user,
     "/instance/users/password": instance.reset_password,

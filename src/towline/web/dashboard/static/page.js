@@ -19,8 +19,10 @@ if (here) history.replaceState(null, "", here); // the address of a form cannot 
 export async function renew(isAnswered = false) {
   if ("moving" in document.body.dataset) return undefined;
   const signal = AbortSignal.timeout(PATIENCE); // a request that hangs would be the last one
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal });
-  if (answer.redirected || answer.status === 404) return busy.size && !isAnswered ? undefined : location.reload();
+  const answer = await fetch(location.href, {
+    headers: { Accept: "text/html" }, redirect: "manual", cache: "no-store", signal, // to sign in, or to where Towline is now
+  });
+  if (answer.type === "opaqueredirect" || answer.status === 404) return busy.size && !isAnswered ? undefined : location.reload();
   if (!answer.ok) return undefined;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   morph(main, fresh.querySelector("main"));
