@@ -52,6 +52,14 @@ def test_a_domain_is_looked_at(towline: Run) -> None:
     assert (moved["url"], moved["is_restarting"]) == ("http://towline.example.com", True)
 
 
+def test_former_addresses_of_the_platform_are_listed_and_retired(towline: Run, state: StubState) -> None:
+    listed = towline("domains", "former")
+    assert (listed.code, "towline.example.net" in listed.out, "towline.localhost" in listed.out) == (0, True, True)
+    assert "Try: Pass --yes." in towline("domains", "retire", "towline.example.net").err
+    assert towline("domains", "retire", "towline.example.net", "--yes").code == 0
+    assert state.calls[-1][0] == "platform.retireFormerHost"
+
+
 def test_the_platform_itself_says_how_it_is(towline: Run, state: StubState) -> None:
     shown = towline("health", "--platform")
     assert shown.code == 0

@@ -24,6 +24,8 @@ from towline.contract.metrics import MetricHistory, MetricPoint, Uptime, UptimeB
 from towline.contract.platform import (
     DockerStatus,
     DomainCheck,
+    FormerHost,
+    FormerHostList,
     Platform,
     PlatformHealth,
     PlatformPart,
@@ -350,6 +352,10 @@ ANSWERS: Final[dict[str, Answer]] = {
         url=f"http://towline.{body.base_domain}",
         is_restarting=body.even_if_unreachable,
     ),
+    "platform.listFormerHosts": lambda *_: FormerHostList(
+        items=[FormerHost(host=host, left_at=NOW) for host in ("towline.example.net", "towline.localhost")]
+    ),
+    "platform.retireFormerHost": _nothing,
     "platform.checkDomain": lambda _state, _path, query, _body: DomainCheck(
         domain=query.domain or "localhost", host="towline-check.example.com", problem="It has no address."
     ),

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 from tests.e2e.conftest import QUICK
 from tests.e2e.parts import app, start_deployment, succeeded, traffic, wait_for_step
 from tests.running import RunningTowline, running_towline, wait_for
 
+from towline.client import TowlineClient
+from towline.client.transport import LocalhostTransport
 from towline.contract.domains import RouteCreate
 from towline.contract.platform import PlatformUpdate
 from towline.errors import TowlineError
@@ -54,7 +57,7 @@ def test_everything_follows_and_nothing_fails_meanwhile(movable: RunningTowline)
         name: before.parts[name].process_id for name in _SURVIVORS
     }
     assert after.parts["server"].process_id != before.parts["server"].process_id
-    assert (movable.get("towline.localhost").status_code, movable.get("web-shop.localhost").status_code) == (404, 404)
+    assert movable.get("web-shop.localhost").status_code == 404
     assert movable.get("127.0.0.1", "/readyz").status_code == 200, "nobody is locked out"
     succeeded(movable.client.wait_for_deployment(slow, timeout=_LONG))
     wait_for(lambda: movable.get("web-slow.one.localhost").text == "late", timeout=_LONG)
@@ -84,6 +87,34 @@ def test_a_killed_api_comes_back_with_what_was_set(movable: RunningTowline) -> N
     assert _kept_domain(movable) == "three.localhost"
 
 
+def test_an_old_address_is_answered_until_it_is_retired(movable: RunningTowline) -> None:
+    here, old = movable.client.instance.get_platform(), "towline.old.localhost"
+    for domain in ("old.localhost", here.base_domain):
+        movable.client.instance.update_platform(PlatformUpdate(base_domain=domain))
+        wait_for(lambda domain=domain: _has_moved_to(movable, domain), timeout=_LONG)
+    assert old in _former(movable)
+    assert here.platform_host not in _former(movable)
+    with TowlineClient(movable.url_of(old), movable.api_key) as client:
+        assert client.instance.get_platform().platform_host == here.platform_host
+    assert _open_page(movable, old, "/projects?a=1") == (307, f"{here.url}/projects?a=1")
+    assert movable.command("domains", "retire", old, "--yes").returncode == 0
+    wait_for(lambda: movable.get(old, "/readyz").status_code == 404)
+    assert _open_page(movable, old, "/")[0] == 404
+    assert old not in _former(movable)
+
+
+def _former(towline: RunningTowline) -> list[str]:
+    return [former.host for former in towline.client.instance.list_former_hosts().items]
+
+
+def _open_page(towline: RunningTowline, host: str, path: str) -> tuple[int, str]:
+    """The status a browser gets, and where it is sent."""
+    with httpx2.Client(transport=LocalhostTransport()) as browser:
+        headers = {"Host": host, "Accept": "text/html"}
+        answer = browser.get(f"http://127.0.0.1:{towline.http_port}{path}", headers=headers)
+    return answer.status_code, answer.headers.get("location", "")
+
+
 def _status(towline: RunningTowline) -> Status:
     status = find_status(Layout(towline.folder).status_file)
     assert status is not None
@@ -98,6 +129,14 @@ def _is_ready_at(towline: RunningTowline, host: str) -> bool:
     """Whether Towline answers at a host, and its API too."""
     try:
         return towline.get(host, "/readyz").status_code == 200 and bool(towline.client.instance.get_platform())
+    except TowlineError:
+        return False
+
+
+def _has_moved_to(towline: RunningTowline, domain: str) -> bool:
+    """Whether the API that runs now has a base domain; its host may have led to the one before already."""
+    try:
+        return towline.client.instance.get_platform().base_domain == domain and _status(towline).is_ready
     except TowlineError:
         return False
 

@@ -181,3 +181,31 @@ async def test_the_platform_answers_over_plain_http_until_it_has_a_certificate(t
         await wait_until(redirects)
     async with TraefikRouter(options).session():
         assert await redirects()
+
+
+async def test_a_former_host_keeps_its_certificate_and_a_retired_one_is_gone(tmp_path: Path) -> None:
+    former = ["towline.example.net", "towline.example.org"]
+    options = TraefikOptions(
+        routes_dir=tmp_path / "routes",
+        api_url="http://127.0.0.1:9",
+        api_password="0123456789abcdef",
+        platform=PlatformRoutes("towline.example.com", "http://127.0.0.1:7000", certificate="acme"),
+        acme_storage=tmp_path / "acme.json",
+        list_former_hosts=lambda: former,
+    )
+    options.routes_dir.mkdir()
+    stored = {"towline": {"Certificates": [{"domain": {"main": "*.example.net"}}]}}
+    (tmp_path / "acme.json").write_bytes(orjson.dumps(stored))
+
+    def resolvers() -> dict[str, object]:
+        [file] = options.routes_dir.iterdir()
+        routers = orjson.loads(file.read_bytes())["http"]["routers"]
+        names = [name for name in routers if name.startswith("towline_former") and name.endswith("_tls")]
+        return {routers[name]["rule"]: routers[name]["tls"].get("certResolver") for name in names}
+
+    router = TraefikRouter(options)
+    async with router.session():
+        assert resolvers() == {"Host(`towline.example.net`)": "letsencrypt", "Host(`towline.example.org`)": None}
+        former.remove("towline.example.net")
+        await router.publish_platform()
+        assert resolvers() == {"Host(`towline.example.org`)": None}

@@ -191,6 +191,26 @@ def test_the_platform_outranks_every_app_and_its_api_asks_for_a_password() -> No
     assert found["middlewares"]["towline_auth"]["basicAuth"]["users"] == ["towline:{SHA}/lVn6NdpVQhSGCzfaddLsW3/jik="]
 
 
+def test_former_hosts_lead_to_the_platform_unless_an_app_has_them() -> None:
+    platform = PlatformRoutes(
+        "towline.example.com",
+        "http://127.0.0.1:7000",
+        former_hosts=("towline.example.net", "towline.localhost"),
+        certified_hosts=frozenset({"towline.example.net"}),
+        certificate="acme",
+    )
+    routers = http(platform_routes_config(platform, api_password="0123456789abcdef"))["routers"]
+    routes = http(traefik_config("env_1", [SHOP], doors_url="http://127.0.0.1:7000"))["routers"]
+    certified, plain = routers["towline_former_1"], routers["towline_former_2"]
+    assert (certified["rule"], plain["rule"]) == ("Host(`towline.example.net`)", "Host(`towline.localhost`)")
+    assert certified["priority"] < min(route["priority"] for route in routes.values())
+    assert (certified["middlewares"], plain["middlewares"]) == (["towline_https"], ["towline_retry"])
+    assert routers["towline_former_1_tls"]["tls"] == {"certResolver": "letsencrypt"}
+    assert routers["towline_former_2_tls"]["tls"] == {}, "none is asked for: nobody knows where it leads by now"
+    with pytest.raises(InvalidInput):
+        platform_routes_config(replace(platform, former_hosts=("`)",)), api_password="0123456789abcdef")
+
+
 def test_the_order_of_setup_hosts_changes_nothing_and_what_is_no_host_is_left_out() -> None:
     rules = {
         http(

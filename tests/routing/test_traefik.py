@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.routing.servers import Backend, RunningTraefik, backend, get
+from tests.routing.servers import Backend, RunningTraefik, backend, get, wait_until
 
 from towline.errors import RouterUnavailable
 from towline.routing.traefik.api import TraefikApi
@@ -197,6 +197,27 @@ async def test_an_app_cannot_take_the_platforms_host(
     )
     async with backend("api", host="127.0.0.1", port=traefik.platform_port):
         assert (await get(traefik.url("/login"), "towline.example.com"))[1].startswith("api ")
+
+
+async def test_a_former_host_leads_to_the_platform_unless_an_app_has_it_and_until_it_is_retired(
+    traefik: RunningTraefik, router: TraefikRouter, backends: Backends
+) -> None:
+    former = ["shop.example.com"]
+    moved = TraefikRouter(replace(traefik.options, list_former_hosts=lambda: former))
+
+    async def answers(wanted: int, said: str) -> bool:
+        status, body, _ = await get(traefik.url("/x"), "shop.example.com")
+        return status == wanted and body.startswith(said)
+
+    async with backend("api", host="127.0.0.1", port=traefik.platform_port), moved.session():
+        await wait_until(lambda: answers(200, "api GET /x"))
+        await publish(router, a_route(backends[0].url))
+        assert await answers(200, "old GET /x")
+        await router.remove("env_1")
+        await wait_until(lambda: answers(200, "api GET /x"))
+        former.clear()
+        await moved.publish_platform()
+        await wait_until(lambda: answers(404, "api GET /_towline/pages/404"))
 
 
 async def test_traefiks_api_answers_nobody_without_the_password(traefik: RunningTraefik, router: TraefikRouter) -> None:

@@ -264,6 +264,8 @@ TRIES: Final[dict[str, Try]] = {
     "secrets.getStatus": Try(ADMINISTERS, "GET", "/secrets"),
     "secrets.rotate": Try(ADMINISTERS, "POST", "/secrets/rotate"),
     "platform.update": Try(LETS_IN, "PATCH", "/platform", {"base_domain": "localhost"}),
+    "platform.listFormerHosts": Try(ADMINISTERS, "GET", "/platform/former-hosts"),
+    "platform.retireFormerHost": Try(replace(LETS_IN, root=404), "DELETE", "/platform/former-hosts/old.example.com"),
     "platform.checkDomain": Try(ADMINISTERS, "GET", "/platform/domain-check"),
     "platform.getHealth": Try(ADMINISTERS, "GET", "/platform/health"),
     "platform.get": Try(EVERYONE, "GET", "/platform"),

@@ -38,7 +38,9 @@ async def retire_former_host(platform: Platform, caller: Caller, host: str) -> N
             await asyncio.to_thread(platform.former_hosts.retire, host)
     await platform.router.publish_platform()  # also when it is gone already: the call before may have died here
     if not is_there:
-        raise NotFound(f"{host[:253]} is no former address of Towline.", hint="List them with `towline domains former`.")
+        raise NotFound(
+            f"{host[:253]} is no former address of Towline.", hint="List them with `towline domains former`."
+        )
 
 
 async def note_use(platform: Platform, host: str) -> None:

@@ -157,12 +157,15 @@ async def get_alive(_: Request) -> Response:
 async def get_ready(request: Request) -> Response:
     """Every part that requests need, each with its problem; 503 when one does not work.
 
-    A page at another address may read it: that is how it knows that Towline has moved there.
+    A page at another address may read it: that is how it knows that Towline has moved there. The host tells a former
+    address of it from the present one.
     """
-    problems = await check_parts(get_platform(request))
+    platform = get_platform(request)
+    problems = await check_parts(platform)
     is_ready = not any(problems.values())
     parts = {name: {"is_ready": not problem, "problem": problem} for name, problem in problems.items()}
-    response = _json({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
+    told = {"status": "ready" if is_ready else "not ready", "host": platform.settings.effective_platform_host}
+    response = _json({**told, "parts": parts}, 200 if is_ready else 503)
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 

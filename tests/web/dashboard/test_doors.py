@@ -161,6 +161,7 @@ EXPECTED_FORMS: Final[dict[str, tuple[tuple[int, ...], Mapping[str, str]]]] = {
     "/account/sessions/end": (NOBODYS, {"session": "ses_0"}),
     "/account/sessions/end-others": (OWN, {}),
     "/instance/domain": (_ROOTS, {"domain": "localhost"}),
+    "/instance/domain/retire": (_ROOT_ONLY_404, {"host": "old.example.com"}),
     "/instance/invite": ((303, 403, 403, 403, 403, 403, 0), {"email": "kim@example.com"}),
     "/instance/users/password": (_ROOT_ONLY_404, {"user": "usr_0"}),
     "/instance/invitations/revoke": (NOBODYS, {"invitation": "inv_0"}),

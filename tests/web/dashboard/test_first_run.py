@@ -13,6 +13,7 @@ from tests.web.browser import HOST, Browser
 from tests.web.door import Door, open_door
 
 from towline.actions.sessions import open_session
+from towline.infra.former_hosts import FormerHosts
 from towline.infra.wishes import find_wish
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment
@@ -132,6 +133,33 @@ async def test_a_script_is_told_where_to_go_and_a_browser_without_one_is_shown(s
     assert f'href="http://{HOST}"' in shown.text
     for needed in ("src=", "<link", "<script"):
         assert needed not in shown.text, "it is read while Towline does not answer"
+
+
+async def test_former_addresses_are_shown_and_retired(supervised: Door) -> None:
+    root, platform = await _administrator(supervised), supervised.platform
+    assert "Former addresses" not in (await root.get("/instance/domain")).text
+    FormerHosts(platform.settings.data_dir, current="towline.old.test").move()
+    platform.former_hosts.move()
+    page = (await root.get("/instance/domain")).text
+    assert ("<code>towline.old.test</code>" in page, "never" in page.partition("former-part")[2]) == (True, True)
+    assert (await root.send("/instance/domain/retire", {"host": " "})).status_code == 404
+    sent = await root.send("/instance/domain/retire", {"host": "towline.old.test"})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/instance/domain")
+    assert "Former addresses" not in (await root.get("/instance/domain")).text
+
+
+async def test_an_old_session_must_prove_whose_it_is_before_it_retires_an_address(supervised: Door) -> None:
+    root, platform = await _administrator(supervised), supervised.platform
+    FormerHosts(platform.settings.data_dir, current="towline.old.test").move()
+    platform.former_hosts.move()
+    async with platform.database.transaction() as work:
+        await work.session.execute(update(Session).values(authenticated_at=utc_now() - timedelta(hours=1)))
+    page = (await root.get("/instance/domain")).text
+    assert ("Is it still you?" in page, "account.js" in page, 'action="/instance/domain/retire"' in page) == (
+        True,
+        True,
+        False,
+    )
 
 
 async def test_an_old_session_must_prove_whose_it_is(supervised: Door) -> None:

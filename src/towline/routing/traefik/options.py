@@ -10,8 +10,8 @@ from typing import Literal
 class PlatformRoutes:
     """How the platform itself is reached: `host` leads to `api_url`, and so do bare addresses and `setup_hosts`.
 
-    A first visitor who types the server's address or the bare base domain reaches the API, which shows set-up. `former_hosts`
-    lead there too; those of `certified_hosts` have a certificate.
+    A first visitor who types the server's address or the bare base domain reaches the API, which shows set-up.
+    `former_hosts` lead there too; those of `certified_hosts` have a certificate.
     """
 
     host: str

@@ -28,9 +28,9 @@ def platform_routes_config(platform: PlatformRoutes, *, api_password: str, https
     resolver = CERTIFICATE_RESOLVER if platform.certificate == "acme" else ""
     rule = f"Host(`{check_host(platform.host)}`)"
     routers = (
-        _public_routers("platform", rule=rule, priority=_PLATFORM, platform=platform, resolver=resolver)
+        _public_routers("platform", rule=rule, priority=_PLATFORM, resolver=resolver)
         | _former_routers(platform)
-        | _public_routers("setup", rule=_setup_rule(platform), priority=_SETUP, platform=platform)
+        | _public_routers("setup", rule=_setup_rule(platform), priority=_SETUP)
         | _unknown_routers()
     )
     if platform.redirect_to_https and platform.certificate != "none":
@@ -63,17 +63,14 @@ def _former_routers(platform: PlatformRoutes) -> dict[str, Config]:
     for number, host in enumerate(platform.former_hosts, start=1):
         is_certified = platform.certificate == "acme" and host in platform.certified_hosts
         name, rule = f"former_{number}", f"Host(`{check_host(host)}`)"
-        routers |= _public_routers(
-            name, rule=rule, priority=_FORMER, platform=platform, resolver=CERTIFICATE_RESOLVER if is_certified else ""
-        )
+        resolver = CERTIFICATE_RESOLVER if is_certified else ""
+        routers |= _public_routers(name, rule=rule, priority=_FORMER, resolver=resolver)
         if is_certified:
             routers[f"towline_{name}"]["middlewares"] = ["towline_https"]
     return routers
 
 
-def _public_routers(
-    name: str, *, rule: str, priority: int, platform: PlatformRoutes, resolver: str = ""
-) -> dict[str, Config]:
+def _public_routers(name: str, *, rule: str, priority: int, resolver: str = "") -> dict[str, Config]:
     router: Config = {
         "rule": rule,
         "priority": priority,

@@ -4,14 +4,16 @@ import { complaint, go, once, send } from "./page.js";
 const PAUSE = 1000;
 const LATE = 60_000;
 
-/** Whether Towline answers at an address; at this page's own, whether it does so with the new domain already. */
+/** Whether Towline answers at an address and is there, not on its way back; at this page's own, with the new domain. */
 async function answersAt(url, domain) {
   const isHere = new URL(url).origin === location.origin;
   try {
     const answer = await fetch(isHere ? "/api/v1/platform" : new URL("/readyz", url), {
       cache: "no-store", signal: AbortSignal.timeout(5000),
     });
-    return answer.ok && (!isHere || (await answer.json()).base_domain === domain);
+    if (!answer.ok) return false;
+    const told = await answer.json();
+    return isHere ? told.base_domain === domain : told.host === new URL(url).hostname;
   } catch {
     return false;
   }
