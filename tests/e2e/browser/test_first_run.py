@@ -59,9 +59,12 @@ def test_from_the_set_up_link_to_the_example_at_a_domain_of_its_own(page: Page, 
     page.keyboard.press("Enter")
     moved = fresh.url_of("towline.apps.localhost")
     expect(page.locator("#change-part")).to_contain_text(f"The dashboard moves to {moved}")
+    left_open = page.context.new_page()
+    left_open.goto(f"{_url(fresh)}/instance")
     page.get_by_role("button", name="Set the base domain").click()
     expect(page.locator("#moving")).to_contain_text("Towline starts again")
     page.wait_for_url(f"{moved}/", timeout=_LONG)
+    left_open.wait_for_url(f"{moved}/sign-in**", timeout=_LONG)
 
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("E-mail address").fill("ann@example.com")
