@@ -353,7 +353,7 @@ ANSWERS: Final[dict[str, Answer]] = {
         is_restarting=body.even_if_unreachable,
     ),
     "platform.listFormerHosts": lambda *_: FormerHostList(
-        items=[FormerHost(host=host, left_at=NOW) for host in ("towline.example.net", "towline.localhost")]
+        items=[FormerHost(host=host, left_at=NOW, providers=0) for host in ("towline.example.net", "towline.localhost")]
     ),
     "platform.retireFormerHost": _nothing,
     "platform.checkDomain": lambda _state, _path, query, _body: DomainCheck(

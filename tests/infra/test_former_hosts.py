@@ -57,6 +57,17 @@ def test_a_use_is_noted_now_and_then(tmp_path: Path) -> None:
     assert former.is_worth_noting("a.test", now=_NOW + NOTED_EVERY)
 
 
+def test_where_towline_was_at_a_moment_is_known_while_that_is_kept(tmp_path: Path) -> None:
+    beginning = datetime.now(UTC)
+    former = moved(tmp_path, "a.test", "b.test", "c.test")
+    b, a = former.list_hosts()
+    assert (a.came_at, b.came_at) == (None, a.left_at)
+    asked = (beginning, a.left_at, b.left_at - timedelta(microseconds=1), b.left_at)
+    assert [former.find_host_of(moment) for moment in asked] == ["a.test", "b.test", "b.test", None]
+    former.retire("a.test")
+    assert former.find_host_of(beginning) is None
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"current": "a.test"}', '{"current": "a.test", "former": [1]}'])
 def test_a_damaged_file_is_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "former-hosts.json").write_text(content)

@@ -51,7 +51,7 @@ class OpenIdServer:
 
 @dataclass
 class Browser:
-    """Keeps cookies and follows redirects, at Towline through `towline` and elsewhere by network."""
+    """Keeps cookies and follows redirects, at Towline (hosts `towline.…`) through `towline`, elsewhere by network."""
 
     towline: httpx2.AsyncClient
     home: str
@@ -88,8 +88,8 @@ class Browser:
         raise AssertionError("too many redirects")
 
     async def _send(self, method: str, url: str, **options: Any) -> httpx2.Response:
-        is_home = urlsplit(url).hostname == urlsplit(self.home).hostname
-        headers = {"Origin": self.home} if is_home and method == "POST" else {}
+        is_home = (urlsplit(url).hostname or "").startswith("towline.")
+        headers = {"Accept": "text/html", **({"Origin": self.home} if is_home and method == "POST" else {})}
         client = self.towline if is_home else self.elsewhere
         return await client.request(method, url, headers=headers, follow_redirects=False, **options)
 

@@ -16,6 +16,7 @@ from towline.actions.identities.administration import redirect_uri
 from towline.actions.installation import platform_url
 from towline.actions.platform import Platform
 from towline.infra.documents import Documents
+from towline.infra.former_hosts import FormerHosts
 from towline.models.accounts import User
 from towline.models.base import utc_now
 from towline.models.history import AuditEntry
@@ -95,6 +96,33 @@ async def test_somebody_signs_up_and_later_signs_in_again(scene: Scene) -> None:
             assert me["user"]["email"] == "ann@example.com"
     assert await scene.count(User) == 2
     assert await scene.count(Identity) == 1
+
+
+async def test_somebody_signs_in_after_towline_moved_as_before_until_the_old_address_is_retired(scene: Scene) -> None:
+    await scene.set_up(allows_sign_up=True)
+    before = scene.door.platform
+    before.former_hosts.move()
+    settings = before.settings.model_copy(update={"base_domain": "moved.localhost"})
+    former_hosts = FormerHosts(settings.data_dir, current=settings.effective_platform_host)
+    former_hosts.move()
+    async with open_door(replace(before, settings=settings, former_hosts=former_hosts)) as door:
+        there = replace(
+            scene, door=door, home="http://towline.moved.localhost", root=replace(scene.root, http=door.http)
+        )
+        async with there.browser() as browser:
+            page = await browser.sign_in_at_provider(await browser.open(there.home + START), "ann")
+            assert (page.status_code, str(page.url)) == (200, f"{there.home}/")
+            assert (await browser.towline.get(f"{there.home}/api/v1/account")).status_code == 200
+        shown = await there.root.get(f"/identity-providers/{NAME}")
+        assert shown["redirect_uri"] == there.home + CALLBACK
+        assert shown["former_redirect_uri"] == scene.home + CALLBACK
+        [former] = (await there.root.get("/platform/former-hosts"))["items"]
+        assert (former["host"], former["providers"]) == ("towline.localhost", 1)
+        await there.root.delete("/platform/former-hosts/towline.localhost")
+        assert (await there.root.get(f"/identity-providers/{NAME}"))["former_redirect_uri"] == ""
+        async with there.browser() as browser:
+            page = await browser.open(there.home + START)
+            assert "redirect_uri" in page.text, "the provider knows the old one alone"
 
 
 async def test_nobody_signs_up_where_that_is_not_allowed(scene: Scene) -> None:

@@ -88,7 +88,11 @@ async def get_figures(platform: Platform) -> Figures:
 
 def platform_url(platform: Platform) -> str:
     """The address of API and dashboard, as a person opens it."""
-    host = platform.settings.effective_platform_host
+    return url_of_host(platform, platform.settings.effective_platform_host)
+
+
+def url_of_host(platform: Platform, host: str) -> str:
+    """The same at another host of Towline."""
     return route_url(platform, host=host, certificate=certificate_for(platform, host))
 
 

@@ -71,6 +71,7 @@ def list_former_hosts(*, as_json: AsJson = False) -> None:
                 "host": lambda row: row.host,
                 "left": lambda row: row.left_at,
                 "last used": lambda row: row.last_used_at,
+                "sign-in providers": lambda row: row.providers,
             },
             nothing="None.",
         )

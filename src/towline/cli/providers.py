@@ -147,6 +147,7 @@ def _facts(row: IdentityProvider) -> dict[str, object]:
         "kind": row.kind,
         "issuer": row.issuer,
         "redirect address": row.redirect_uri,
+        "former one, still sent": row.former_redirect_uri,
         "enabled": row.is_enabled,
         "trusted": row.is_trusted,
         "sign-up": row.allows_sign_up,

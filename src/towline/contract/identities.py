@@ -87,6 +87,10 @@ class IdentityProvider(Model):
     issuer: str = Field(description="Address of the provider.")
     client_id: str = Field(description="Client id.")
     redirect_uri: str = Field(description="Address that has to be registered at the provider, exactly.")
+    former_redirect_uri: str = Field(
+        default="",
+        description="Address at a former host of Towline that is sent instead until that is retired; empty: none.",
+    )
     is_enabled: bool = Field(description="Whether users can sign in with it.")
     is_trusted: bool = Field(description="Whether its verified addresses link to users who are here already.")
     allows_sign_up: bool = Field(description="Whether somebody without a user here becomes one.")

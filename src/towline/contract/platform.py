@@ -80,6 +80,7 @@ class FormerHost(Model):
         default=None,
         description="When a program last called the API, sent a webhook or pushed there, to ten minutes; null: never.",
     )
+    providers: int = Field(description="Sign-in providers that send people back there.", examples=[0])
 
 
 class FormerHostList(Model):

@@ -18,16 +18,18 @@ NOTED_EVERY: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class FormerHost:
-    """A host that Towline left, when it did, and when a program last used it there."""
+    """A host that Towline left: when it came (None: at the beginning) and left, and the last use by a program since."""
 
     host: str
     left_at: datetime
+    came_at: datetime | None = None
     last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     current: str = ""
+    came_at: datetime | None = None
     former: tuple[FormerHost, ...] = ()
 
 
@@ -53,15 +55,21 @@ class FormerHosts:
         """Whether a host is one of them."""
         return any(one.host == host for one in self.list_hosts())
 
+    def find_host_of(self, moment: datetime) -> str | None:
+        """Where Towline was at a moment, if that is a former host."""
+        was_there = (one for one in self.list_hosts() if (one.came_at or moment) <= moment < one.left_at)
+        return next((one.host for one in was_there), None)
+
     def move(self) -> None:
         """Keep the host that was the present one up to now as a former one; can be repeated. Blocking."""
         with self._changing():
             kept = self._read()
             if kept.current == self._current:
                 return
-            left = (FormerHost(kept.current, datetime.now(UTC)),) if kept.current else ()
+            now = datetime.now(UTC)
+            left = (FormerHost(kept.current, now, kept.came_at),) if kept.current else ()
             others = (one for one in kept.former if one.host not in {kept.current, self._current})
-            self._write(_Kept(self._current, (*left, *others)[:MOST]))
+            self._write(_Kept(self._current, now if left else None, (*left, *others)[:MOST]))
 
     def retire(self, host: str) -> None:
         """Forget a host. Done when it is none of them. Blocking."""
@@ -106,15 +114,16 @@ def _parse(content: str) -> _Kept:
     """A damaged file is as none: old addresses are a convenience, and must not keep Towline from starting."""
     try:
         fields: dict[str, Any] = json.loads(content)
-        return _Kept(fields["current"], tuple(_host(one) for one in fields["former"]))
+        former = tuple(_host(one) for one in fields["former"])
+        return _Kept(fields["current"], _moment(fields["came_at"]), former)
     except (ValueError, KeyError, TypeError):
         return _Kept()
 
 
 def _host(fields: dict[str, Any]) -> FormerHost:
-    used_at = fields["last_used_at"]
-    return FormerHost(
-        fields["host"],
-        datetime.fromisoformat(fields["left_at"]),
-        None if used_at is None else datetime.fromisoformat(used_at),
-    )
+    left_at = datetime.fromisoformat(fields["left_at"])
+    return FormerHost(fields["host"], left_at, _moment(fields["came_at"]), _moment(fields["last_used_at"]))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,6 +1,7 @@
 """HTTP: the installation, whether this process is alive and ready, and the API's own description."""
 
 import asyncio
+from collections import Counter
 from dataclasses import asdict
 
 import orjson
@@ -14,6 +15,7 @@ from towline.actions.credentials import check_recent_proof
 from towline.actions.domain_check import check_domain
 from towline.actions.former_hosts import list_former_hosts, retire_former_host
 from towline.actions.granting import check_unlimited
+from towline.actions.identities.administration import list_providers
 from towline.actions.installation import check_parts, count_open, get_engine_status, platform_url
 from towline.actions.platform_health import list_parts, list_queue, list_troubles, measure_room
 from towline.contract.base import API_PREFIX
@@ -100,10 +102,17 @@ async def update(call: Call, body: PlatformUpdate) -> PlatformUpdated:
     return PlatformUpdated(**asdict(address), is_restarting=is_restarting)
 
 
-@router.operation("platform.listFormerHosts", holds_transaction=False)
+@router.operation("platform.listFormerHosts")
 async def list_former(call: Call) -> FormerHostList:
     """Hosts that Towline left and that still lead to it."""
-    return FormerHostList(items=[FormerHost(**asdict(one)) for one in list_former_hosts(call.platform)])
+    rows = await list_providers(call.session)
+    known = Counter(call.platform.former_hosts.find_host_of(row.created_at) for row in rows)
+    return FormerHostList(
+        items=[
+            FormerHost(host=one.host, left_at=one.left_at, last_used_at=one.last_used_at, providers=known[one.host])
+            for one in list_former_hosts(call.platform)
+        ]
+    )
 
 
 @router.operation("platform.retireFormerHost", holds_transaction=False)

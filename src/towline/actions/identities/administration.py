@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.identities.base import Client
 from towline.actions.identities.kinds import PROVIDERS
-from towline.actions.installation import platform_url
+from towline.actions.installation import platform_url, url_of_host
 from towline.actions.platform import Platform
 from towline.errors import Conflict, InvalidInput, NotFound
 from towline.infra.database import Work
@@ -88,13 +88,23 @@ def client_of(platform: Platform, provider: IdentityProvider) -> Client:
         issuer=provider.issuer,
         client_id=provider.client_id,
         client_secret=platform.secrets.open_text(provider.client_secret, context=client_secret_context(provider)),
-        redirect_uri=redirect_uri(platform, provider.name),
+        redirect_uri=former_redirect_uri(platform, provider) or redirect_uri(platform, provider.name),
     )
 
 
 def redirect_uri(platform: Platform, name: str) -> str:
     """The address that has to be registered at the provider, exactly."""
-    return f"{platform_url(platform)}/sign-in/with/{name}/callback"
+    return f"{platform_url(platform)}{_callback(name)}"
+
+
+def former_redirect_uri(platform: Platform, provider: IdentityProvider) -> str:
+    """The one at a former host of Towline that the provider knows instead, since it was set up there; empty: none."""
+    host = platform.former_hosts.find_host_of(provider.created_at)
+    return f"{url_of_host(platform, host)}{_callback(provider.name)}" if host else ""
+
+
+def _callback(name: str) -> str:
+    return f"/sign-in/with/{name}/callback"
 
 
 def client_secret_context(provider: IdentityProvider) -> str:
