@@ -352,7 +352,7 @@ ANSWERS: Final[dict[str, Answer]] = {
         url=f"http://towline.{body.base_domain}",
         is_restarting=body.even_if_unreachable,
     ),
-    "platform.listFormerHosts": lambda *_: FormerHostList(
+    "platform.listFormerHosts": lambda _state, _path, _query, _body: FormerHostList(
         items=[FormerHost(host=host, left_at=NOW, providers=0) for host in ("towline.example.net", "towline.localhost")]
     ),
     "platform.retireFormerHost": _nothing,

@@ -117,8 +117,8 @@ def _hint_for_administrators(error: TowlineError) -> str:
 def _shown(call: Call, row: ProviderRow) -> IdentityProvider:
     columns = ("id", "name", "kind", "title", "issuer", "client_id", "is_enabled", "is_trusted", "allows_sign_up")
     values: dict[str, Any] = {name: getattr(row, name) for name in (*columns, "email_domains", "created_at")}
-    addresses = {
-        "redirect_uri": redirect_uri(call.platform, row.name),
-        "former_redirect_uri": former_redirect_uri(call.platform, row),
-    }
-    return IdentityProvider(**values, **addresses)
+    return IdentityProvider(
+        **values,
+        redirect_uri=redirect_uri(call.platform, row.name),
+        former_redirect_uri=former_redirect_uri(call.platform, row),
+    )
