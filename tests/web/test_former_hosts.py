@@ -53,7 +53,9 @@ async def test_programs_are_answered_there_and_the_use_is_noted(door: Door) -> N
     assert [(one["host"], one["last_used_at"]) for one in await _former(root)] == [(_OLD, None)]
     for refused in (door.nobody(), Person(door.http, token="twl_" + "x" * 43)):
         assert (await refused.call("GET", "/account", headers=_BROWSER)).status_code == 401
-    await door.http.get("/readyz", headers={"Host": _OLD})
+    fetched = await door.http.get("/git/a/b.git/info/refs?service=git-upload-pack", headers={"Host": _OLD})
+    assert fetched.status_code == 401
+    assert (await door.http.get("/readyz", headers={"Host": _OLD})).status_code == 200
     assert (await _former(root))[0]["last_used_at"] is None, "what is not let in is no use"
     there = Person(door.http, root.user_id, root.token, {"Host": _OLD})
     await there.post("/projects", {"name": "shop"})
