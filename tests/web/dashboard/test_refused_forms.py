@@ -11,10 +11,13 @@ from tests.web.browser import Browser
 from tests.web.dashboard.visitors import make_scene
 from tests.web.door import Door
 
+import towline
 import towline.web.dashboard
 from towline.errors import InvalidInput
 from towline.web.dashboard.refilled import refill
+from towline.web.dashboard.refusals import HINTS_OF_PAGES
 
+_SOURCES = Path(towline.__file__).parent
 _TEMPLATES = Path(towline.web.dashboard.__file__).parent / "templates"
 _SECRET = re.compile("secret|password|token|credential")
 _ROW = (
@@ -109,6 +112,12 @@ def test_boxes_are_ticked_as_they_were(ticked: bool) -> None:
     assert filled is not None
     assert (" checked" in filled) == ticked
     assert 'role="alert" data-keep><strong>No.</strong> Go on.</p><p><label>' in filled
+
+
+def test_pages_translate_hints_that_are_given() -> None:
+    sources = [path for path in _SOURCES.rglob("*.py") if path.name != "refusals.py"]
+    given = "\n".join(path.read_text() for path in sources)
+    assert [hint for hint in HINTS_OF_PAGES if f'"{hint}"' not in given] == []
 
 
 class _Fields(HTMLParser):

@@ -15,17 +15,34 @@ from towline.web.dashboard.refilled import refill
 PAGE_NAMES: Final = ("front", "page ")
 _MENDABLE: Final = frozenset({409, 422, 429, 502, 503})
 _NOT_OF_A_PAGE: Final = frozenset({b"content-type", b"content-length", b"accept-encoding"})
-_HINTS: Final = {
+HINTS_OF_PAGES: Final = {
     InvalidInput.hint: "Correct it, then send the form again.",
     Conflict.hint: "Look at the page as it is now, then decide again.",
     "Send the request again.": "Send the form again.",
+    "Name it as `main`.": "Choose the main service.",
+    "Set its protection to `link` first.": "Let those who have a share link visit it first, under Settings.",
+    "Remove them first: `towline previews delete NAME`.": "Remove them first, on the page Previews.",
+    "Give it a port with `towline services update --port`.": "Give it a port on its page Settings.",
+    "Make somebody else an administrator first: `towline users administrator EMAIL`.": (
+        "Make somebody else an administrator first."
+    ),
+    "Roll the other services back one by one: `towline rollback SERVICE`.": (
+        "Roll the other services back one by one, on their pages."
+    ),
+    "`towline releases` lists them.": "The page Releases lists them.",
+    "`towline releases` lists the kept ones.": "The page Releases lists the kept ones.",
+    "`towline group status` lists them.": "The page Deployed together lists them.",
+    "`towline group status` lists all of them.": "The page Deployed together lists all of them.",
+    "List them with `towline backups`.": "The page Backups lists them.",
+    "List them with `towline hooks list`.": "The page Repositories lists them.",
+    "List them with `towline providers`.": "The page Sign-in lists them.",
 }
-"""Next steps in the words of the API, and what they are on a page."""
+"""Next steps in the words of the API and the command line, and what they are on a page."""
 
 
 def for_pages(error: TowlineError) -> TowlineError:
     """The same error with a next step for somebody at a page."""
-    error.hint = _HINTS.get(error.hint, error.hint)
+    error.hint = HINTS_OF_PAGES.get(error.hint, error.hint)
     return error
 
 
