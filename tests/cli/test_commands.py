@@ -40,6 +40,8 @@ def test_service_commands(towline: Run, state: StubState) -> None:
     assert created["volumes"] == [{"name": "files", "path": "/var/files"}]
     assert created["drain_seconds"] == 5
     assert "api" in towline("services", "--project", "shop").out
+    assert "shop" in towline("services", "search", "api").out
+    assert "No service of that name." in towline("services", "search", "other").out
     assert "node 'my app.js'" in towline("services", "show", "shop/api").out
     assert towline("services", "update", "shop/api", "--health", "command:pg_isready -q").code == 0
     assert state.services[("shop", "api")].health.command == ["pg_isready", "-q"]

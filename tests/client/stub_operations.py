@@ -35,7 +35,7 @@ from towline.contract.platform import (
 from towline.contract.projects import Project, ProjectList, ProjectSummary, ProjectSummaryList
 from towline.contract.registries import RegistryList
 from towline.contract.releases import ReleaseList
-from towline.contract.services import ServiceList
+from towline.contract.services import FoundService, FoundServiceList, ServiceList
 from towline.contract.sessions import Renewed, Session, SessionList, SessionsEnded
 from towline.contract.status import HealthCheck, HealthCheckList, InstanceList, ServiceStatus, ServiceStatusList
 from towline.contract.uploads import Upload
@@ -67,6 +67,15 @@ def _update_project(state: StubState, path: Path, query: Any, body: Any) -> Proj
     del state.projects[project.name]
     state.projects[changed.name] = changed
     return changed
+
+
+def _search(state: StubState, path: Path, query: Any, body: Any) -> FoundServiceList:
+    found = {place: service for place, service in state.services.items() if query.text in service.name}
+    items = [
+        FoundService(id=service.id, name=name, type=service.type, project=project, role="owner")
+        for (project, name), service in found.items()
+    ]
+    return FoundServiceList(items=items)
 
 
 def _delete_project(state: StubState, path: Path, query: Any, body: Any) -> None:
@@ -299,6 +308,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "variables.delete": _delete_variable,
     "uploads.create": _upload,
     "uploads.get": _upload,
+    "services.search": _search,
     "services.listByProject": lambda state, path, _query, _body: ServiceList(
         items=[row for key, row in sorted(state.services.items()) if key[0] == path["project"]]
     ),

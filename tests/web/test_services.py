@@ -10,7 +10,7 @@ from tests.web.door import Door, Person
 from towline.actions.deployments.credentials import credential_context
 from towline.actions.deployments.make import build_secrets_context
 from towline.actions.settings import run_settings
-from towline.contract.services import Service, ServiceList
+from towline.contract.services import FoundServiceList, Service, ServiceList
 from towline.models.deployments import Deployment
 from towline.models.services import Route, Workload
 from towline.models.services import Service as ServiceRow
@@ -189,3 +189,28 @@ async def test_a_deleted_project_leaves_no_route_and_no_key_of_its_own(door: Doo
     await ann.delete("/projects/shop")
     assert (await of_project.call("GET", "/account")).status_code == 401
     assert await door.platform.router.list_owners() == []
+
+
+async def test_services_are_searched_for_in_all_projects_that_one_may_see(door: Door, ann: Person) -> None:
+    await ann.post("/projects", {"name": "store"})
+    for project, service in (("shop", "web"), ("shop", "web-old"), ("store", "web"), ("store", "api_x")):
+        await ann.post(f"/projects/{project}/services", {"name": service.replace("_", "-")})
+    stranger = await door.add_person()
+    assert await _found(ann, "web") == ["shop/web", "shop/web-old", "store/web"]
+    assert await _found(ann, "STO web") == ["store/web"]
+    assert await _found(ann, "store/api") == ["store/api-x"]
+    for text in ("nothing", "w%b", "api_x"):
+        assert await _found(ann, text) == []
+    assert await _found(stranger, "web") == []
+    first = (await ann.call("GET", "/services", params={"text": "web", "limit": 2})).json()
+    again = {"text": "web", "cursor": first["next_cursor"]}
+    rest = FoundServiceList.model_validate((await ann.call("GET", "/services", params=again)).json())
+    assert [(one.project, one.name, one.role) for one in rest.items] == [("store", "web", "owner")]
+    assert rest.next_cursor is None
+    await ann.call("DELETE", "/projects/store/services/web")
+    assert await _found(ann, "store web") == []
+
+
+async def _found(person: Person, text: str) -> list[str]:
+    answer = await person.call("GET", "/services", params={"text": text})
+    return [f"{one['project']}/{one['name']}" for one in answer.json()["items"]]

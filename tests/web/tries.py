@@ -188,6 +188,9 @@ TRIES: Final[dict[str, Try]] = {
     "uploads.append": Try(DEPLOYS, "PATCH", f"{_P}/uploads/{{digest}}", headers=_UPLOAD),
     "uploads.get": Try(DEPLOYS, "GET", f"{_P}/uploads/{{digest}}"),
     "services.listByProject": Try(VIEWS, "GET", f"{_P}/services"),
+    "services.search": Try(
+        replace(VIEWS, stranger=OK, foreign=OK, elsewhere=OK), "GET", "/services", query={"text": "web"}
+    ),
     "services.create": Try(MANAGES, "POST", f"{_P}/services", {"name": "new-{number}"}),
     "services.get": Try(VIEWS, "GET", _S),
     "services.update": Try(MANAGES, "PATCH", _S, {"port": 80}),

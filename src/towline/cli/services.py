@@ -21,7 +21,7 @@ from towline.cli.service_options import (
     settings_from,
 )
 from towline.cli.session import open_session
-from towline.contract.services import Service, ServiceCreate, ServiceUpdate
+from towline.contract.services import Service, ServiceCreate, ServiceSearch, ServiceUpdate
 from towline.values import ServiceType
 
 services = typer.Typer(name="services", help="Services: the programs of a project and their settings.")
@@ -50,6 +50,21 @@ def list_services(*, project: ProjectOption = None, as_json: AsJson = False) -> 
                 "url": lambda row: row.urls[0] if row.urls else None,
             },
             nothing="No service yet; `towline deploy` makes one.",
+        )
+
+
+@services.command("search")
+def search_services(
+    words: Annotated[list[str], typer.Argument(help="Parts of the name of the service or its project.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Search services of all projects."""
+    with open_session(as_json=as_json) as session:
+        session.output.models(
+            session.client.services.search(ServiceSearch(text=" ".join(words), limit=200)).items,
+            {"project": lambda row: row.project, "name": lambda row: row.name, "type": lambda row: row.type},
+            nothing="No service of that name.",
         )
 
 

@@ -10,10 +10,12 @@ from towline.contract.logs import LogEntry, LogPage, ServiceLogQuery
 from towline.contract.metrics import MetricHistory, MetricQuery, Uptime, UptimeQuery
 from towline.contract.services import (
     EnvironmentChoice,
+    FoundServiceList,
     Service,
     ServiceCreate,
     ServiceList,
     ServiceScale,
+    ServiceSearch,
     ServiceUpdate,
 )
 from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus, ServiceStatusList
@@ -33,6 +35,10 @@ class Services:
         """All services of a project."""
         call = Call("services.listByProject", {"project": project}, query=PageQuery(limit=200))
         return self._connection.iterate(call, ServiceList)
+
+    def search(self, query: ServiceSearch) -> FoundServiceList:
+        """One page of the services, in all projects the caller may see, that have every word in their names."""
+        return self._connection.send(Call("services.search", query=query), FoundServiceList)
 
     def create(self, project: str, service: ServiceCreate, *, idempotency_key: str | None = None) -> Service:
         """Create a service; Conflict when the name is taken."""

@@ -16,6 +16,7 @@ from towline.contract.base import (
     LongText,
     Model,
     Page,
+    PageQuery,
     PortNumber,
     Replicas,
     Seconds,
@@ -213,6 +214,28 @@ class Service(_BuildSettings, _RunSettings):
 
 class ServiceList(Page[Service]):
     """Services of a project, by name."""
+
+
+class ServiceSearch(PageQuery):
+    """Which services are searched for."""
+
+    text: ShortText = Field(
+        min_length=1, description="Words; each is in the name of the service or of its project.", examples=["shop api"]
+    )
+
+
+class FoundService(Model):
+    """A service that was searched for."""
+
+    id: str = Field(description="Id of the service.")
+    name: Slug = Field(description="Its name.", examples=["api"])
+    type: ServiceType = Field(description="What kind of program it is.")
+    project: Slug = Field(description="Name of its project.", examples=["shop"])
+    role: str = Field(description="The caller's role in the project (`owner` for administrators).")
+
+
+class FoundServiceList(Page[FoundService]):
+    """Services that were searched for, by project and name."""
 
 
 class EnvironmentChoice(Model):

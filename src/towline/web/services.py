@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from towline.actions.access import Permission
 from towline.actions.backups.settings import backup_settings
+from towline.actions.service_search import search_services
 from towline.actions.services import (
     create_service,
     delete_service,
@@ -15,7 +16,7 @@ from towline.actions.services import (
     update_service,
 )
 from towline.contract.base import PageQuery
-from towline.contract.services import Service, ServiceCreate, ServiceUpdate
+from towline.contract.services import Service, ServiceCreate, ServiceSearch, ServiceUpdate
 from towline.web.answering import json_response
 from towline.web.cursors import decode_cursor, page_of
 from towline.web.deps import Call
@@ -35,6 +36,21 @@ async def list_(call: Call, query: PageQuery) -> Response:
         limit=query.limit + 1,
     )
     return json_response(page_of([_shown(view) for view in found], limit=query.limit, key=_key))
+
+
+@router.operation("services.search")
+async def search(call: Call, query: ServiceSearch) -> Response:
+    """Services of all projects the caller may see, by project and name."""
+    after = decode_cursor(query.cursor, str, str)
+    found = await search_services(
+        call.session,
+        call.caller,
+        call.permitted_projects(),
+        text=query.text,
+        after=(after[0], after[1]) if after else None,
+        limit=query.limit + 1,
+    )
+    return json_response(page_of(list(found), limit=query.limit, key=_place))
 
 
 @router.operation("services.create")
@@ -81,6 +97,10 @@ async def _show(call: Call, *, status: int = 200) -> Response:
 
 def _key(service: dict[str, Any]) -> tuple[str]:
     return (service["name"],)
+
+
+def _place(found: dict[str, Any]) -> tuple[str, str]:
+    return (found["project"], found["name"])
 
 
 def _shown(view: dict[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,22 @@ def test_the_palette_finds_deployments_and_does_what_can_be_done_at_once(
     page.wait_for_url(f"{towline.api_url}/projects/{project}/services/web/releases#main")
 
 
+def test_the_palette_searches_services_of_projects_that_it_has_not_loaded(
+    context: BrowserContext, towline: RunningTowline, project: str
+) -> None:
+    expect.set_options(timeout=30_000)
+    towline.create_service(project)
+    page = context.new_page()
+    sign_in(page, towline.api_url, add_user(towline, is_administrator=True))
+    page.route("**/api/v1/projects?*", lambda route: route.fulfill(json={"items": [], "next_cursor": None}))
+    _search(page, f"{project} web log")
+    expect(page.locator(_FOUND)).to_have_text([f"{project} / web / log"])
+    page.get_by_role("combobox").fill(f"restart {project}")
+    expect(page.locator(_FOUND)).to_have_text([f"Restart {project} / web"])
+    page.get_by_role("combobox").fill(f"{project} none-of-these")
+    expect(page.get_by_text("Nothing of that name.")).to_be_visible()
+
+
 def _search(page: Page, words: str) -> None:
     expect(page.get_by_role("button", name="Go to")).to_be_visible()
     page.keyboard.press("Control+k")

@@ -11,10 +11,12 @@ from towline.contract.operations import Operation, accept, create, delete, read,
 from towline.contract.releases import ReleaseList, ReleasePromote, ReleaseQuery
 from towline.contract.services import (
     EnvironmentChoice,
+    FoundServiceList,
     Service,
     ServiceCreate,
     ServiceList,
     ServiceScale,
+    ServiceSearch,
     ServiceUpdate,
 )
 from towline.contract.status import HealthCheckList, HealthQuery, InstanceList, ServiceStatus, ServiceStatusList
@@ -38,6 +40,14 @@ SERVICE_OPERATIONS: Final = (
         takes=ServiceCreate,
         gives=Service,
         summary="Create a service",
+    ),
+    read(
+        "services.search",
+        "/services",
+        needs="view_projects",
+        gives=FoundServiceList,
+        query=ServiceSearch,
+        summary="Search services of all projects",
     ),
     read("services.get", _SERVICE, needs="view_projects", gives=Service, summary="Show a service"),
     update(

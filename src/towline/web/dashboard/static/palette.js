@@ -3,6 +3,7 @@ import { go, send } from "./page.js";
 import { gather, gatherFor, places } from "./places.js";
 
 const MOST = 30;
+const PAUSE = 150;
 const HINT = "Projects, services, pages, deployments such as web #12; deploy, restart, invite…";
 const dialog = document.createElement("dialog");
 dialog.className = "palette";
@@ -15,6 +16,7 @@ const told = dialog.querySelector("p");
 let found = [];
 let chosen = 0;
 let searching = 0;
+let newest = 0;
 
 const typed = () => input.value.toLowerCase().split(/[\s/]+/).filter(Boolean);
 const isIn = (text, word) => (word.startsWith("#") ? `${text} `.includes(`${word} `) : text.includes(word));
@@ -50,6 +52,14 @@ async function search(work) {
     searching -= 1;
     show();
   }
+}
+
+/** Ask for what the words lead to once nothing more is typed for a moment. */
+async function ask() {
+  newest += 1;
+  const mine = newest;
+  await new Promise((done) => { setTimeout(done, PAUSE); });
+  if (mine === newest) await gatherFor(typed());
 }
 
 function mark() {
@@ -90,7 +100,7 @@ export function open() {
 input.addEventListener("input", () => {
   found = [];
   show();
-  search(gatherFor(typed()));
+  search(ask());
 });
 input.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -10,6 +10,12 @@ const NEEDS = { hooks: DEPLOY, variables: DEPLOY, notifications: MANAGE, connect
 const OF_SERVICE = ["deployments", "releases", "runs", "log", "variables", "variables/compare", "variables/file", "domains", "settings"];
 const OF_INSTANCE = ["domain", "users", "providers", "variables", "connections", "registries", "notifications", "mail", "secrets", "audit"];
 const WORDS = { hooks: "repositories", connections: "git platforms", file: "project file", catalogue: "templates", groups: "deployed together", providers: "sign-in", secrets: "sealed secrets", "variables/compare": "compare variables", "variables/file": "import and export variables" };
+// What stands for a page or for something to do is not searched for among services, unless it is all there is.
+const COMMON = new Set([
+  ...[...OF_PROJECT, ...OF_SERVICE, ...Object.values(WORDS)].flatMap((words) => words.split(/[ /]/)),
+  ..."deploy restart roll back scale stop start run now cancel new all of in to together invite somebody".split(" "),
+]);
+const FEWEST = 2;
 const FINAL = ["success", "failed", "cancelled", "superseded"];
 const word = (page) => WORDS[page] ?? page;
 
@@ -107,9 +113,22 @@ export async function gather(show) {
   show();
 }
 
+function addFound({ project, role, ...service }) {
+  if (!projects.has(project)) addProject({ name: project, role });
+  addService(project, service);
+}
+
+/** Services of all projects, searched for by the server. */
+async function searchServices(words) {
+  const names = words.filter((word) => !COMMON.has(word));
+  const text = (names.length ? names : words).join(" ");
+  if (text.length >= FEWEST) await once(`/services?limit=${AT_FIRST}&text=${encodeURIComponent(text)}`, addFound);
+}
+
 /** What only the words that were typed lead to: services of further projects, and older deployments of a service. */
 export async function gatherFor(words) {
   const others = words.filter((one) => !/^#\d+$/.test(one));
+  await searchServices(others);
   await Promise.all([...projects.keys()].filter((name) => words.includes(name)).map(gatherServices));
   if (others.length < words.length) {
     const known = [...places.values()].find(({ text }) => text.toLowerCase() === others.join(" / "));
