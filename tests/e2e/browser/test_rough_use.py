@@ -160,7 +160,8 @@ def test_what_is_wrong_with_a_form_and_what_was_typed_outlive_the_renewal_of_the
     page.get_by_role("button", name="Set", exact=True).click()
     problem = page.locator("form > .problem")
     expect(problem).to_contain_text("As a file at: ")
-    expect(page.locator("p:has(#mount_path) + .problem")).to_be_visible()
+    expect(page.locator("p:has(#mount_path) + .problem")).to_be_in_viewport()
+    expect(page.get_by_label("As a file")).to_be_focused()
     for other in ("ONE", "TWO"):
         _set(towline, project, other)
         expect(page.locator(f"#var-{other}")).to_be_visible()

@@ -64,6 +64,10 @@ async def test_a_refusal_names_a_field_as_the_page_does_and_opens_the_fold_it_is
     refused = await _send(scene.people["owner"], settings, settings, wanted)
     assert refused.status_code == 422
     assert "<strong>Memory of one instance in MiB: " in refused.text
+    refused = await _send(
+        scene.people["owner"], settings, settings, {**wanted, "memory": "64", "health_path": "no path"}
+    )
+    assert "<strong>Path of the HTTP request: must begin with a slash and have no spaces.</strong>" in refused.text
 
 
 async def test_no_secret_is_sent_back(door: Door) -> None:

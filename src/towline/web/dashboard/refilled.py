@@ -69,6 +69,8 @@ class _Writer(HTMLParser):
             self._blame(given, next(self._controls))
         elif tag == "form":
             given["data-refilled"] = None
+        elif tag == "details":
+            given["open"] = None
         self._parts.append(_tag(tag, given))
         self._complain_if_due(is_here=tag == "form" or not self._depth)
 

@@ -59,9 +59,13 @@ export function complaint(form, text, named = "") {
   const place = Object.assign(document.createElement("p"), { className: "problem", role: "alert" });
   place.dataset.keep = "";
   place.append(...told.split("`").map((part, at, all) => (at % 2 && at < all.length - 1 ? code(part) : part)));
-  if (!field) return form.prepend(place);
-  field.ariaInvalid = "true";
-  (field.closest("p") ?? field.closest("label") ?? field).after(place);
+  if (field) {
+    for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    field.ariaInvalid = "true";
+    (field.closest("p") ?? field.closest("label") ?? field).after(place);
+    field.focus(); // which may be far above the button that was pressed
+  } else form.prepend(place);
+  place.scrollIntoView({ block: "nearest" });
 }
 
 /** Send a form as it is; where it leads, or an error whose message is for people. */
