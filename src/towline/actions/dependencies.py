@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import Select, bindparam, delete, select, text
+from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -13,6 +13,7 @@ from towline.actions.graph.order import find_path
 from towline.actions.platform import Platform
 from towline.errors import DependencyCycle, InvalidInput, NotFound
 from towline.infra.database import Work
+from towline.infra.reads import ReadRows
 from towline.models.base import utc_now
 from towline.models.groups import ServiceDependency
 from towline.models.services import Service
@@ -48,22 +49,22 @@ class ServiceGraph:
 
 async def get_graph(work: Work, project_id: str) -> ServiceGraph:
     """The services of a project that are not deleted, and their dependencies."""
-    services = await work.session.execute(_services(), {"project_id": project_id})
-    edges = await work.session.execute(_edges(), {"project_id": project_id})
+    services = await _services().fetch_in(work, project_id=project_id)
+    edges = await _edges().fetch_in(work, project_id=project_id)
     return ServiceGraph({row.id: row.name for row in services}, [Edge(*edge) for edge in edges])
 
 
 @cache
-def _services() -> Select[str, str]:
+def _services() -> ReadRows:
     """Made once, as `_edges`: making it takes longer than running it."""
     mine = (Service.project_id == bindparam("project_id"), Service.deleted_at.is_(None))
-    return select(Service.id, Service.name).where(*mine).order_by(Service.name)
+    return ReadRows(select(Service.id, Service.name).where(*mine).order_by(Service.name))
 
 
 @cache
-def _edges() -> Select[str, str, bool]:
+def _edges() -> ReadRows:
     needed = aliased(Service)
-    return (
+    return ReadRows(
         select(ServiceDependency.service_id, ServiceDependency.depends_on_service_id, ServiceDependency.is_cascading)
         .join(Service, Service.id == ServiceDependency.service_id)
         .join(needed, needed.id == ServiceDependency.depends_on_service_id)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Select, Text, bindparam, select, tuple_, update
+from sqlalchemy import Boolean, Text, bindparam, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.events import emit
 from towline.actions.guests import admit_guests
@@ -15,6 +14,7 @@ from towline.actions.routes import publish_environment
 from towline.actions.sharing import find_preview_of
 from towline.errors import Conflict, NotFound
 from towline.infra.database import Work
+from towline.infra.reads import ReadModels
 from towline.models.base import utc_now
 from towline.models.projects import Environment, Project
 from towline.names import new_id
@@ -25,7 +25,7 @@ PRODUCTION = "production"
 
 async def find_environment(work: Work, project_id: str, name: str) -> Environment | None:
     """A project's environment by name or id."""
-    return (await work.session.scalars(_named(), {"project_id": project_id, "name": name})).one_or_none()
+    return next(iter(await _named().fetch_in(work, project_id=project_id, name=name)), None)
 
 
 async def get_environment(work: Work, project_id: str, name: str) -> Environment:
@@ -55,29 +55,30 @@ async def add_environment(work: Work, project_id: str, name: str, *, kind: Envir
 
 
 async def list_environments(
-    session: AsyncSession, project_id: str, *, after: tuple[bool, str] | None, limit: int
+    work: Work, project_id: str, *, after: tuple[bool, str] | None, limit: int
 ) -> Sequence[Environment]:
     """A project's environments behind a position, production first, then by name."""
     is_other, name = after or (False, "")  # no name is empty, so that this is before the first
     wanted = {"project_id": project_id, "is_other": is_other, "name": name, "most": limit}
-    return (await session.scalars(_page(), wanted)).all()
+    return await _page().fetch_in(work, **wanted)
 
 
 @cache
-def _named() -> Select[Environment]:
+def _named() -> ReadModels[Environment]:
     """Made once, as `_page`: making it takes longer than running it."""
     mine = (Environment.project_id == bindparam("project_id"), Environment.deleted_at.is_(None))
     name = bindparam("name", type_=Text())
-    return select(Environment).where(*mine, (Environment.name == name) | (Environment.id == name))
+    found = select(Environment).where(*mine, (Environment.name == name) | (Environment.id == name))
+    return ReadModels(found)
 
 
 @cache
-def _page() -> Select[Environment]:
+def _page() -> ReadModels[Environment]:
     is_other = Environment.kind != EnvironmentKind.PRODUCTION.value
     after = tuple_(bindparam("is_other", type_=Boolean()), bindparam("name", type_=Text()))
     mine = (Environment.project_id == bindparam("project_id"), Environment.deleted_at.is_(None))
     behind = select(Environment).where(*mine, tuple_(is_other, Environment.name) > after)
-    return behind.order_by(is_other, Environment.name).limit(bindparam("most"))
+    return ReadModels(behind.order_by(is_other, Environment.name).limit(bindparam("most")))
 
 
 async def create_environment(

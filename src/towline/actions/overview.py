@@ -1,6 +1,6 @@
 """Deployments as people see them: with names, addresses, release numbers and why one still waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -22,12 +22,13 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from towline.actions.platform import Platform
 from towline.actions.routes import route_url
 from towline.errors import NotFound
+from towline.infra.database import Work
+from towline.infra.reads import Read, ReadModels
 from towline.models.accounts import User
 from towline.models.base import utc_now
 from towline.models.deployments import Deployment, Release
@@ -82,19 +83,22 @@ class DeploymentFilter:
 
 
 async def list_deployments(
-    platform: Platform, session: AsyncSession, wanted: DeploymentFilter, *, limit: int, after: _Position | None = None
+    platform: Platform, work: Work, wanted: DeploymentFilter, *, limit: int, after: _Position | None = None
 ) -> Sequence[DeploymentOverview]:
     """Deployments, newest first, behind a position (creation time and id); reads only its page."""
-    deployments = (await session.scalars(_page(wanted), _page_of(wanted, limit=limit, after=after))).all()
-    return await add_facts(platform, session, deployments)
+    values = _page_of(wanted, limit=limit, after=after)
+    if owner := "service_id" if wanted.service_id else "project_id" if wanted.project_id else "":
+        page = _page_of_owner(owner, in_environment=bool(wanted.environment), status=wanted.status)
+        return await add_facts(platform, work, await page.fetch_in(work, **values))
+    return await add_facts(platform, work, (await work.session.scalars(_page(wanted), values)).all())
 
 
-async def get_overview(platform: Platform, session: AsyncSession, deployment_id: str) -> DeploymentOverview:
+async def get_overview(platform: Platform, work: Work, deployment_id: str) -> DeploymentOverview:
     """One deployment; NotFound when there is none."""
-    deployments = (await session.scalars(select(Deployment).where(Deployment.id == deployment_id))).all()
+    deployments = await _one().fetch_in(work, id=deployment_id)
     if not deployments:
         raise NotFound(f"There is no deployment {deployment_id!r}.")
-    return (await add_facts(platform, session, deployments))[0]
+    return (await add_facts(platform, work, deployments))[0]
 
 
 def addresses(workload_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
@@ -120,13 +124,9 @@ def _page_of(wanted: DeploymentFilter, *, limit: int, after: _Position | None) -
 
 
 def _page(wanted: DeploymentFilter) -> Select[Deployment]:
-    """The page's rows, found along an index: of the service, of the project, of all, or of each visible project."""
-    in_environment = bool(wanted.environment)
-    if wanted.service_id or wanted.project_id:
-        owner = "service_id" if wanted.service_id else "project_id"
-        return _page_of_owner(owner, in_environment=in_environment, status=wanted.status)
+    """The page's rows, found along an index of all, or of each visible project."""
     visible = select(Project.id).where(wanted.projects)
-    query = _rows(in_environment=in_environment, status=wanted.status)
+    query = _rows(in_environment=bool(wanted.environment), status=wanted.status)
     if wanted.is_walk:
         # Ids begin with the time of creation, so the primary key holds deployments in that order.
         walk = query.where(Deployment.project_id.in_(visible), Deployment.id < bindparam("id"))
@@ -139,11 +139,16 @@ def _page(wanted: DeploymentFilter) -> Select[Deployment]:
 
 
 @cache
-def _page_of_owner(owner: str, *, in_environment: bool, status: DeploymentStatus | None) -> Select[Deployment]:
-    """Made once each, since making one takes longer than running it."""
+def _page_of_owner(owner: str, *, in_environment: bool, status: DeploymentStatus | None) -> ReadModels[Deployment]:
+    """The same along an index of the service or project; made once, since making one takes longer than running it."""
     mine = getattr(Deployment, owner) == bindparam("owner")
     query = _rows(in_environment=in_environment, status=status)
-    return query.where(mine, _IS_BEHIND).order_by(*_NEWEST_FIRST)
+    return ReadModels(query.where(mine, _IS_BEHIND).order_by(*_NEWEST_FIRST))
+
+
+@cache
+def _one() -> ReadModels[Deployment]:
+    return ReadModels(select(Deployment).where(Deployment.id == bindparam("id")))
 
 
 def _rows(*, in_environment: bool, status: DeploymentStatus | None) -> Select[Deployment]:
@@ -157,17 +162,15 @@ def _rows(*, in_environment: bool, status: DeploymentStatus | None) -> Select[De
     return query
 
 
-async def add_facts(
-    platform: Platform, session: AsyncSession, deployments: Sequence[Deployment]
-) -> Sequence[DeploymentOverview]:
+async def add_facts(platform: Platform, work: Work, deployments: Sequence[Deployment]) -> Sequence[DeploymentOverview]:
     """Deployments with what their rows only point at, in the same order."""
     ids = [deployment.id for deployment in deployments]
-    found = {row.id: row for row in await session.execute(_facts(), {"ids": ids, "moment": utc_now()})}
+    found = {row["id"]: row for row in await _facts().fetch_in(work, ids=ids, moment=utc_now())}
     return [_overview(platform, deployment, found[deployment.id]) for deployment in deployments]
 
 
 @cache
-def _facts() -> Select[*tuple[Any, ...]]:
+def _facts() -> Read:
     """What the rows of deployments only point at, by `ids`; made once, since making it takes longer than running it."""
     made, target, other = aliased(Release), aliased(Release), aliased(Deployment)
     running = select(other.number).where(
@@ -175,7 +178,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
     )
     is_queued = Deployment.status == DeploymentStatus.QUEUED.value
     is_delayed = Deployment.not_before > bindparam("moment", type_=DateTime(timezone=True))
-    return (
+    return Read(
         select(
             Deployment.id,
             Project.name.label("project"),
@@ -198,17 +201,17 @@ def _facts() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _overview(platform: Platform, deployment: Deployment, facts: Any) -> DeploymentOverview:
+def _overview(platform: Platform, deployment: Deployment, facts: Mapping[str, Any]) -> DeploymentOverview:
     return DeploymentOverview(
         deployment=deployment,
-        project=facts.project,
-        service=facts.service,
-        environment=facts.environment,
-        requested_by=facts.requested_by,
-        release_number=facts.release_number,
-        rollback_number=facts.rollback_number,
-        urls=to_urls(platform, facts.routes),
-        queue_reason=_queue_reason(deployment, facts.running_number, facts.delayed_until),
+        project=facts["project"],
+        service=facts["service"],
+        environment=facts["environment"],
+        requested_by=facts["requested_by"],
+        release_number=facts["release_number"],
+        rollback_number=facts["rollback_number"],
+        urls=to_urls(platform, facts["routes"]),
+        queue_reason=_queue_reason(deployment, facts["running_number"], facts["delayed_until"]),
     )
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ARRAY, Select, Text, bindparam, func, select, true
+from sqlalchemy import ARRAY, Text, bindparam, func, select, true
 from sqlalchemy.orm import aliased
 
 from towline.actions.overview import DeploymentOverview, add_facts
 from towline.actions.platform import Platform
 from towline.actions.routes import route_url
 from towline.infra.database import Work
+from towline.infra.reads import ReadModels, ReadRows
 from towline.models.deployments import Deployment
 from towline.models.projects import Environment, Project
 from towline.models.services import Route, Service, Workload
@@ -40,21 +41,21 @@ async def summarise_projects(platform: Platform, work: Work, project_ids: Sequen
     """A summary of each project, by id."""
     found = {project_id: ProjectSummary() for project_id in project_ids}
     wanted = {"ids": list(project_ids)}
-    for project_id, health, host, prefix, certificate in await work.session.execute(_running(), wanted):
+    for project_id, health, host, prefix, certificate in await _running().fetch_in(work, **wanted):
         summary = found[project_id]
         summary.healths.add(health)
         if host is not None and len(summary.urls) < _MOST_URLS:
             summary.urls.append(route_url(platform, host=host, path_prefix=prefix, certificate=certificate))
-    newest = (await work.session.scalars(_newest(), wanted)).all()
-    for overview in await add_facts(platform, work.session, newest):
+    newest = await _newest().fetch_in(work, **wanted)
+    for overview in await add_facts(platform, work, newest):
         found[overview.deployment.project_id].last = overview
     return found
 
 
 @cache
-def _running() -> Select[*tuple[Any, ...]]:
+def _running() -> ReadRows:
     """Made once, as `_newest`: making it takes longer than running it. A row for each route of what runs."""
-    return (
+    return ReadRows(
         select(Workload.project_id, Workload.health, Route.host, Route.path_prefix, Route.certificate)
         .join(Service, Service.id == Workload.service_id)
         .join(Environment, Environment.id == Workload.environment_id)
@@ -66,7 +67,7 @@ def _running() -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _newest() -> Select[Deployment]:
+def _newest() -> ReadModels[Deployment]:
     """The newest deployment of each, found along the index over a project's deployments."""
     newest = (
         select(Deployment)
@@ -76,4 +77,4 @@ def _newest() -> Select[Deployment]:
         .lateral()
     )
     each = aliased(Deployment, newest)
-    return select(each).select_from(Project).join(newest, true()).where(Project.id == func.any(_IDS))
+    return ReadModels(select(each).select_from(Project).join(newest, true()).where(Project.id == func.any(_IDS)))

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from towline.actions.access import Caller, Role, select_with_role, visible_to
 from towline.actions.deletion import mark_deleted, publish_soon, retire_workloads
@@ -103,14 +102,12 @@ async def list_projects(platform: Platform, caller: Caller, *, after: str | None
     return [_view(platform, row) for row in rows]
 
 
-async def get_project_view(
-    platform: Platform, session: AsyncSession, caller: Caller, project_id: str
-) -> dict[str, Any]:
+async def get_project_view(platform: Platform, work: Work, caller: Caller, project_id: str) -> dict[str, Any]:
     """One project in the shape of the contract's Project."""
-    query = _one_view(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
+    read = _one_view(is_administrator=caller.is_administrator, is_one_project=caller.project_id is not None)
     wanted = {"user_id": caller.user_id, "only_project": caller.project_id, "project_id": project_id}
-    rows = await session.execute(query, wanted)
-    return _view(platform, rows.mappings().one())
+    (row,) = await read.fetch_in(work, **wanted)
+    return _view(platform, row)
 
 
 def _view(platform: Platform, row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -129,9 +126,9 @@ def _list_read(*, is_administrator: bool, is_one_project: bool) -> Read:
 
 
 @cache
-def _one_view(*, is_administrator: bool, is_one_project: bool) -> Select[*tuple[Any, ...]]:
+def _one_view(*, is_administrator: bool, is_one_project: bool) -> Read:
     query = _visible_views(is_administrator=is_administrator, is_one_project=is_one_project)
-    return query.where(Project.id == bindparam("project_id"))
+    return Read(query.where(Project.id == bindparam("project_id")))
 
 
 def _visible_views(*, is_administrator: bool, is_one_project: bool) -> Select[*tuple[Any, ...]]:

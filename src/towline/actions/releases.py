@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select
 
 from towline.actions.access import Caller
 from towline.actions.deploying import Place, trigger_of
@@ -15,6 +15,7 @@ from towline.actions.environments import find_environment
 from towline.actions.platform import Platform
 from towline.errors import Conflict, ImageNotFound, NotFound, TowlineError
 from towline.infra.database import Work
+from towline.infra.reads import ReadRows
 from towline.models.deployments import Deployment, Release
 from towline.models.projects import Environment, Project
 from towline.models.services import Service, Workload
@@ -43,7 +44,7 @@ async def list_releases(
         "most": limit,
         "below": _HIGHEST if below is None else below,
     }
-    rows = [(release, current) for release, current in await work.session.execute(_newest(), wanted)]
+    rows = [(release, current) for release, current in await _newest().fetch_in(work, **wanted)]
     problems = await find_image_problems(platform, {release.image for release, _ in rows if release.is_kept})
     return [
         ReleaseOverview(
@@ -54,10 +55,10 @@ async def list_releases(
 
 
 @cache
-def _newest() -> Select[Release, str | None]:
+def _newest() -> ReadRows:
     """Made once, since making it takes longer than running it."""
     place = (Workload.service_id == bindparam("service_id"), Workload.environment_id == bindparam("environment_id"))
-    return (
+    return ReadRows(
         select(Release, Workload.release_id)
         .join(Workload, Workload.id == Release.workload_id)
         # by one value, so that the index gives the newest first instead of all being read and sorted

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, bindparam, func, select
 
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
 from towline.actions.runs.requests import RunOverview, find_next_run, list_runs
 from towline.errors import NotFound, TowlineError
 from towline.infra.database import Work
+from towline.infra.reads import Read, ReadModels, ReadRows
 from towline.models.deployments import Deployment, Release
 from towline.models.history import HealthCheck
 from towline.models.projects import Environment
@@ -100,20 +101,20 @@ async def list_service_statuses(
     """
     await _check_environment(work, project_id, environment)
     named = {"project_id": project_id, "environment": environment, "most": MOST_STATUSES}
-    found = (await work.session.execute(_places(), named)).all()
+    found = await _places().fetch_in(work, **named)
     ids = {row[1].id for row in found if row[1] is not None}
     instances, problem = await _list_all_instances(platform, ids)
-    rows = await work.session.scalars(_instance_rows(), {"ids": list(ids)})
+    rows = await _instance_rows().fetch_in(work, ids=list(ids))
     known = _Known({row.id: row for row in rows}, await _numbers(work, instances))
     return [_overview(platform, row, instances, known, environment=environment, problem=problem) for row in found]
 
 
 async def find_workload_id(work: Work, *, service: Service, environment: str) -> str | None:
     """The workload of a service in an environment (by name); None where it was never deployed."""
-    workload_id = await work.session.scalar(_workload_id(), {"service_id": service.id, "environment": environment})
-    if workload_id is None:
+    found = await _workload_id().fetch_in(work, service_id=service.id, environment=environment)
+    if not found:
         await _check_environment(work, service.project_id, environment)
-    return workload_id
+    return found[0]["id"] if found else None
 
 
 async def list_health_checks(
@@ -131,12 +132,13 @@ async def _find_last_run(work: Work, workload_id: str) -> RunOverview | None:
 
 
 async def _find_workload(work: Work, service: Service, environment: str) -> Any:
-    return (await work.session.execute(_place(), {"service_id": service.id, "environment": environment})).first()
+    found = await _place().fetch_in(work, service_id=service.id, environment=environment)
+    return next(iter(found), None)
 
 
 @cache
-def _workload_id() -> Select[str]:
-    return (
+def _workload_id() -> Read:
+    return Read(
         select(Workload.id)
         .join(Environment, Environment.id == Workload.environment_id)
         .where(Workload.service_id == bindparam("service_id"), Environment.name == bindparam("environment"))
@@ -145,9 +147,9 @@ def _workload_id() -> Select[str]:
 
 
 @cache
-def _place() -> Select[*tuple[Any, ...]]:
+def _place() -> ReadRows:
     """A service in an environment; made once, since making it takes longer than running it."""
-    return (
+    return ReadRows(
         select(Workload, Release, Environment.name.label("environment"), *_facts())
         .join(Environment, Environment.id == Workload.environment_id)
         .join(Release, Release.id == Workload.release_id, isouter=True)
@@ -160,7 +162,7 @@ def _place() -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _places() -> Select[*tuple[Any, ...]]:
+def _places() -> ReadRows:
     """The same of every service of a project; those that were never deployed there have no workload."""
     in_environment = and_(
         Environment.project_id == Service.project_id,
@@ -168,7 +170,7 @@ def _places() -> Select[*tuple[Any, ...]]:
         Environment.deleted_at.is_(None),
     )
     workload = and_(Workload.service_id == Service.id, Workload.environment_id == Environment.id)
-    return (
+    return ReadRows(
         select(Service, Workload, Release, *_facts())
         .join(Environment, in_environment, isouter=True)
         .join(Workload, workload, isouter=True)
@@ -212,7 +214,7 @@ async def _list_instances(
         return (), error.message
     except TimeoutError:
         return (), "Docker does not answer in time."
-    rows = await work.session.scalars(_instance_rows(), {"ids": [workload.id]})
+    rows = await _instance_rows().fetch_in(work, ids=[workload.id])
     known = _Known({row.id: row for row in rows}, await _numbers(work, status.instances))
     ordered = sorted(status.instances, key=lambda instance: instance.id)
     return tuple(_instance(workload, instance, known) for instance in ordered), ""
@@ -232,17 +234,19 @@ async def _list_all_instances(platform: Platform, workload_ids: set[str]) -> tup
 async def _numbers(work: Work, instances: Sequence[Instance]) -> dict[str, int]:
     """Numbers of the releases that run, by id."""
     releases = {instance.release_id for instance in instances}
-    return dict((await work.session.execute(_release_numbers(), {"ids": list(releases)})).all())
+    return {row["id"]: row["number"] for row in await _release_numbers().fetch_in(work, ids=list(releases))}
 
 
 @cache
-def _instance_rows() -> Select[InstanceRow]:
-    return select(InstanceRow).where(InstanceRow.workload_id == func.any(bindparam("ids", type_=ARRAY(Text))))
+def _instance_rows() -> ReadModels[InstanceRow]:
+    ids = bindparam("ids", type_=ARRAY(Text))
+    return ReadModels(select(InstanceRow).where(InstanceRow.workload_id == func.any(ids)))
 
 
 @cache
-def _release_numbers() -> Select[str, int]:
-    return select(Release.id, Release.number).where(Release.id == func.any(bindparam("ids", type_=ARRAY(Text))))
+def _release_numbers() -> Read:
+    ids = bindparam("ids", type_=ARRAY(Text))
+    return Read(select(Release.id, Release.number).where(Release.id == func.any(ids)))
 
 
 def _overview(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -37,11 +37,21 @@ class Work:
     """One transaction: a session, and what to send after it is committed (never before, never without)."""
 
     session: AsyncSession
+    is_reading: bool = False
+    """Whether it only reads, each statement for itself."""
     _after_commit: list[AfterCommit] = field(default_factory=list[AfterCommit])
+    _driver: Any = None
 
     def after_commit(self, send: AfterCommit) -> None:
         """Remember something to send once the transaction is committed."""
         self._after_commit.append(send)
+
+    async def find_driver(self) -> Any:
+        """Asyncpg's own connection, for statements that only read; None within a transaction."""
+        if self._driver is None and self.is_reading:
+            connection = await self.session.connection()
+            self._driver = (await connection.get_raw_connection()).driver_connection
+        return self._driver
 
     async def send_all(self) -> None:
         """Send what was remembered, in order."""
@@ -88,7 +98,7 @@ class Database:
         """
         with _lost_connections_named():
             async with self._reads() as session:
-                work = Work(session)
+                work = Work(session, is_reading=True)
                 yield work
                 if session.new or session.dirty or session.deleted:
                     raise RuntimeError("A read changes something.")

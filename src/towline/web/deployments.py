@@ -50,7 +50,7 @@ async def list_(call: Call, query: DeploymentQuery) -> Response:
     """Deployments the caller may see, newest first."""
     wanted = await _filter(call, query)
     found = await list_deployments(
-        call.platform, call.session, wanted, limit=query.limit + 1, after=_position(query.cursor)
+        call.platform, call.work, wanted, limit=query.limit + 1, after=_position(query.cursor)
     )
     shown = found[: query.limit]
     last = shown[-1].deployment if len(found) > query.limit else None
@@ -111,7 +111,7 @@ async def download_bundle(call: Call) -> Response:
 async def show(call: Call, deployment_id: str) -> Deployment:
     """A deployment as the contract shows it, with what this request changed."""
     await call.session.flush()
-    overview = await get_overview(call.platform, call.session, deployment_id)
+    overview = await get_overview(call.platform, call.work, deployment_id)
     return Deployment.model_validate(to_json(overview))
 
 

@@ -30,7 +30,7 @@ async def list_(call: Call, query: PageQuery) -> EnvironmentList:
     """Environments of a project, production first."""
     key = decode_cursor(query.cursor, bool, str)
     after = (bool(key[0]), str(key[1])) if key is not None else None
-    found = await list_environments(call.session, call.project.id, after=after, limit=query.limit + 1)
+    found = await list_environments(call.work, call.project.id, after=after, limit=query.limit + 1)
     page = page_of(list(found), limit=query.limit, key=_key)
     return EnvironmentList(items=[_shown(row) for row in page["items"]], next_cursor=page["next_cursor"])
 

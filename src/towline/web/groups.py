@@ -72,7 +72,7 @@ async def list_(call: Call, query: GroupQuery) -> GroupList:
     key = decode_cursor(query.cursor, str)
     found = await list_groups(
         call.platform,
-        call.session,
+        call.work,
         call.project.id,
         limit=query.limit + 1,
         environment=query.environment or "",
@@ -99,7 +99,7 @@ async def cancel(call: Call) -> Group:
 
 async def _show(call: Call, group_id: str) -> Group:
     await call.session.flush()
-    return _shown(call, await get_group_overview(call.platform, call.session, call.project.id, group_id))
+    return _shown(call, await get_group_overview(call.platform, call.work, call.project.id, group_id))
 
 
 def _shown(call: Call, overview: GroupOverview) -> Group:

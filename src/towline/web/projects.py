@@ -113,7 +113,7 @@ async def delete(call: Call) -> None:
 
 
 async def _show(call: Call) -> Project:
-    return Project(**await get_project_view(call.platform, call.session, call.caller, call.project.id))
+    return Project(**await get_project_view(call.platform, call.work, call.caller, call.project.id))
 
 
 def _summary(project: dict[str, Any], summary: ProjectSummary) -> dict[str, Any]:

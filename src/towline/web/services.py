@@ -91,7 +91,7 @@ async def delete(call: Call) -> None:
 
 
 async def _show(call: Call, *, status: int = 200) -> Response:
-    view = await get_service_view(call.platform, call.session, call.service)
+    view = await get_service_view(call.platform, call.work, call.service)
     return json_response(_shown(view), status=status)
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from towline.actions.overview import addresses, to_urls
 from towline.actions.platform import Platform
 from towline.errors import NotFound
+from towline.infra.database import Work
+from towline.infra.reads import ReadRows
 from towline.models.accounts import User
 from towline.models.deployments import Deployment, Release
 from towline.models.groups import Group
@@ -47,11 +49,9 @@ async def get_group(session: AsyncSession, project_id: str, group_id: str) -> Gr
     return group
 
 
-async def get_group_overview(
-    platform: Platform, session: AsyncSession, project_id: str, group_id: str
-) -> GroupOverview:
+async def get_group_overview(platform: Platform, work: Work, project_id: str, group_id: str) -> GroupOverview:
     """One group; NotFound when the project has no such."""
-    found = await list_groups(platform, session, project_id, group_id=group_id, limit=1)
+    found = await list_groups(platform, work, project_id, group_id=group_id, limit=1)
     if not found:
         raise NotFound(f"There is no group {group_id!r}.", hint="`towline group status` lists them.")
     return found[0]
@@ -59,7 +59,7 @@ async def get_group_overview(
 
 async def list_groups(
     platform: Platform,
-    session: AsyncSession,
+    work: Work,
     project_id: str,
     *,
     limit: int,
@@ -68,26 +68,24 @@ async def list_groups(
     below: str = "",
 ) -> list[GroupOverview]:
     """Groups of a project with their members, newest first, those with an id below `below`."""
-    query = _groups(in_environment=bool(environment), is_one=bool(group_id), is_below=bool(below))
+    read = _groups(in_environment=bool(environment), is_one=bool(group_id), is_below=bool(below))
     wanted = {"environment": environment, "group_id": group_id, "below": below}
     given = {name: value for name, value in wanted.items() if value}
-    rows = (await session.execute(query, {**given, "project_id": project_id, "most": limit})).all()
-    members = await _list_members(platform, session, [row.Group.id for row in rows])
+    rows = await read.fetch_in(work, **given, project_id=project_id, most=limit)
+    members = await _list_members(platform, work, [row.Group.id for row in rows])
     return [GroupOverview(row.Group, row.environment, row.asker, members.get(row.Group.id, ())) for row in rows]
 
 
-async def _list_members(
-    platform: Platform, session: AsyncSession, group_ids: Sequence[str]
-) -> dict[str, list[MemberOverview]]:
+async def _list_members(platform: Platform, work: Work, group_ids: Sequence[str]) -> dict[str, list[MemberOverview]]:
     found: dict[str, list[MemberOverview]] = {}
-    for row in await session.execute(_members(), {"ids": list(group_ids)}) if group_ids else ():
+    for row in await _members().fetch_in(work, ids=list(group_ids)) if group_ids else ():
         member = MemberOverview(row.Deployment, row.service, row.release_number, to_urls(platform, row.routes))
         found.setdefault(row.Deployment.group_id, []).append(member)
     return found
 
 
 @cache
-def _groups(*, in_environment: bool, is_one: bool, is_below: bool) -> Select[*tuple[Any, ...]]:
+def _groups(*, in_environment: bool, is_one: bool, is_below: bool) -> ReadRows:
     """Made once each, as `_members`: making it takes longer than running it."""
     asker = func.coalesce(User.email, Group.requested_by).label("asker")
     query: Select[*tuple[Any, ...]] = (
@@ -104,12 +102,12 @@ def _groups(*, in_environment: bool, is_one: bool, is_below: bool) -> Select[*tu
         query = query.where(Group.id == bindparam("group_id"))
     if is_below:
         query = query.where(Group.id < bindparam("below"))
-    return query
+    return ReadRows(query)
 
 
 @cache
-def _members() -> Select[*tuple[Any, ...]]:
-    return (
+def _members() -> ReadRows:
+    return ReadRows(
         select(
             Deployment,
             Service.name.label("service"),

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, DateTime, Interval, Select, Text, bindparam, func, select
+from sqlalchemy import ColumnElement, DateTime, Interval, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from towline.infra.database import Work
+from towline.infra.reads import Read
 from towline.models.base import utc_now
 from towline.models.history import HealthCheck
 from towline.models.metrics import MetricSample
@@ -52,19 +53,18 @@ class Window:
 
 async def read_samples(work: Work, workload_id: str, window: Window) -> Sequence[Mapping[str, Any]]:
     """Means of each step that has samples, oldest first."""
-    found = await work.session.execute(_samples(), window.of(workload_id))
-    return [dict(row) for row in found.mappings()]
+    return [dict(row) for row in await _samples().fetch_in(work, **window.of(workload_id))]
 
 
 async def read_response_times(work: Work, workload_id: str, window: Window) -> Mapping[datetime, float]:
     """Mean response time of the monitor's own checks in milliseconds, by step."""
-    return {at: float(mean) for at, mean in await work.session.execute(_response_times(), window.of(workload_id))}
+    found = await _response_times().fetch_in(work, **window.of(workload_id))
+    return {row["at"]: float(row["mean"]) for row in found}
 
 
 async def read_uptime(work: Work, workload_id: str, window: Window) -> Mapping[datetime, Mapping[str, Any]]:
     """How often each verdict was given, by step, and the last error said there."""
-    found = await work.session.execute(_uptime(), window.of(workload_id))
-    return {row["at"]: dict(row) for row in found.mappings()}
+    return {row["at"]: dict(row) for row in await _uptime().fetch_in(work, **window.of(workload_id))}
 
 
 _STEP: Final = bindparam("step", type_=Interval())
@@ -78,7 +78,7 @@ def _step_of(column: Any) -> Any:
 
 
 @cache
-def _samples() -> Select[*tuple[Any, ...]]:
+def _samples() -> Read:
     """Made once, as all statements here: making one takes longer than running it."""
     mine = (MetricSample.workload_id == _WORKLOAD, MetricSample.sampled_at >= _BEGINS_AT)
     columns = select(MetricSample.__table__, _step_of(MetricSample.sampled_at)).where(*mine).subquery().c
@@ -93,17 +93,18 @@ def _samples() -> Select[*tuple[Any, ...]]:
         func.max(columns.memory_limit_bytes).label("memory_limit_bytes"),
         *means,
     )
-    return query.group_by(columns.at).order_by(columns.at)
+    return Read(query.group_by(columns.at).order_by(columns.at))
 
 
 @cache
-def _response_times() -> Select[*tuple[Any, ...]]:
+def _response_times() -> Read:
     rows = select(HealthCheck.response_ms, _step_of(HealthCheck.checked_at)).where(*_checks()).subquery()
-    return select(rows.c.at, func.avg(rows.c.response_ms)).where(rows.c.response_ms.is_not(None)).group_by(rows.c.at)
+    means = select(rows.c.at, func.avg(rows.c.response_ms).label("mean")).where(rows.c.response_ms.is_not(None))
+    return Read(means.group_by(rows.c.at))
 
 
 @cache
-def _uptime() -> Select[*tuple[Any, ...]]:
+def _uptime() -> Read:
     columns = (HealthCheck.status, HealthCheck.error, HealthCheck.checked_at, _step_of(HealthCheck.checked_at))
     rows = select(*columns).where(*_checks()).subquery()
     counts = [
@@ -111,7 +112,7 @@ def _uptime() -> Select[*tuple[Any, ...]]:
         for status in ("healthy", "degraded", "unhealthy", "unknown")
     ]
     errors = func.array_agg(aggregate_order_by(rows.c.error, rows.c.checked_at.desc())).filter(rows.c.error != "")
-    return select(rows.c.at, *counts, errors[1].label("error")).group_by(rows.c.at)
+    return Read(select(rows.c.at, *counts, errors[1].label("error")).group_by(rows.c.at))
 
 
 def _checks() -> tuple[ColumnElement[bool], ...]:
