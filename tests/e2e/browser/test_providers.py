@@ -18,7 +18,7 @@ NAME = "browsed"
 def provider(towline: RunningTowline) -> Iterator[str]:
     """The title of a real provider that Towline knows."""
     with run_openid_server(f"{towline.api_url}/sign-in/with/{NAME}/callback") as server:
-        values = {"name": NAME, "kind": "oidc", "title": "Company", "issuer": server.issuer, **CLIENT}
+        values = {"name": NAME, "kind": "oidc", "title": "Elsewhere Ltd", "issuer": server.issuer, **CLIENT}
         made = towline.client.identity_providers.create(IdentityProviderCreate.model_validate(values))
         assert made.redirect_uri == f"{towline.api_url}/sign-in/with/{NAME}/callback"
         yield made.title
