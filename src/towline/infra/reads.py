@@ -87,6 +87,7 @@ class ReadRows:
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         wanted = statement.column_descriptions
         self._parts = [_Part(one["expr"]) for one in wanted]
+        self._is_plain = not any(part.is_model for part in self._parts)
         self._row = _named([one["name"] for one in wanted])
         self._statement = statement
         self._read = Read(statement.with_only_columns(*(column for part in self._parts for column in part.columns)))
@@ -99,6 +100,8 @@ class ReadRows:
         found = await self._read.find_in(work, values)
         if found is None:
             return (await work.session.execute(self._statement, values)).all()
+        if self._is_plain:
+            return [self._row(record.values()) for record in found]
         return [self._row(self._take(iter(record.values()))) for record in found]
 
     def _take(self, values: Iterator[Any]) -> Iterator[Any]:
@@ -124,6 +127,7 @@ class _Part:
         self._keys = [] if mapper is None else [attribute.key for attribute in mapper.column_attrs]
         self._id_key = "" if mapper is None else mapper.get_property_by_column(mapper.primary_key[0]).key
         self._new = None if mapper is None else mapper.class_manager.new_instance
+        self.is_model = mapper is not None
         self.columns = [getattr(expression, key) for key in self._keys] or [expression]
 
     def take(self, values: Iterator[Any]) -> Any:

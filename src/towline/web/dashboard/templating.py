@@ -137,7 +137,7 @@ def _time(moment: str) -> datetime:
 @cache
 def _environment() -> "Environment":
     jinja = load("jinja2")
-    environment: Environment = jinja.Environment(
+    environment: Environment = load("towline.web.dashboard.lookups").DictFirst(
         loader=jinja.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja.StrictUndefined,
