@@ -21,7 +21,7 @@ _STATIC: Final = Path(towline.web.dashboard.__file__).parent / "static"
 _KEPT: Final = 100_000
 _MORE: Final = 6_000
 _SHOWN: Final = 5_000
-_FOLLOWED: Final = 400
+_FOLLOWED: Final = 200
 _PATIENCE: Final = 90_000
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log</title>

@@ -4,11 +4,11 @@ import { followLines, isConnected } from "./live.js";
 
 const MOST = 5_000;
 // Each batch costs the browser some work for every line that is there: while they come, fewer are kept.
-const MOST_FOLLOWED = 400;
+const MOST_FOLLOWED = 200;
 const BOTTOM = 1e9;
 const PAUSE = 50;
 const MOST_WAITING = 10_000;
-const AT_ONCE = 400;
+const AT_ONCE = 200;
 const PAGE = 1_000;
 const NEAR = 40;
 // A followed answer says something every 15 s, an empty line at least; a connection that is silent for longer is dead.
