@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.running import RunningTowline
 
 from towline.client.connection import Call
@@ -71,6 +71,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that was never here before."""
     context = browser.new_context()
     context.set_default_timeout(_PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=_PATIENCE_MILLISECONDS)
     yield context
     context.close()
 

@@ -71,6 +71,7 @@ def test_a_browser_without_the_right_passkey_is_told_so(visitor: Visitor) -> Non
 def test_one_time_codes_are_set_up_and_asked_for(visitor: Visitor) -> None:
     page = visitor.page
     visitor.sign_in("/account/security")
+    expect(page.get_by_role("button", name="Add a passkey")).to_be_visible()  # the page's script has come by then
     page.get_by_role("button", name="Set up an authenticator app").click()
     expect(page.get_by_alt_text("QR code for the authenticator app")).to_be_visible()
     assert page.evaluate("document.querySelector('[data-totp-setup] img').decode().then(() => true)")
