@@ -23,7 +23,7 @@ from towline.contract.deployments import Deployment, DeployRequest
 from towline.values import DeploymentStatus
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-SECONDS = 20
+SECONDS = 8
 """Longest time from the request to cancel to the end, on a busy machine."""
 
 

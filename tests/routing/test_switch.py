@@ -135,7 +135,7 @@ async def test_an_address_that_swallows_connections_costs_a_quarter_of_a_second(
             started = time.monotonic()
             answers = [await get(traefik.url(), "shop.example.com") for _ in range(2)]
             assert [answer[0] for answer in answers] == [200, 200]
-            assert 0.2 < time.monotonic() - started < 10  # the kernel itself would go on trying for two minutes
+            assert 0.2 < time.monotonic() - started < 2
 
 
 async def test_a_post_that_reached_a_server_is_never_sent_twice(traefik: RunningTraefik, router: TraefikRouter) -> None:

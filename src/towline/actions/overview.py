@@ -77,9 +77,16 @@ class DeploymentFilter:
     status: DeploymentStatus | None = None
 
     @property
+    def owner_column(self) -> str:
+        """The column whose index leads to the newest; empty where they are of several projects."""
+        if self.service_id:
+            return "service_id"
+        return "project_id" if self.project_id else ""
+
+    @property
     def is_walk(self) -> bool:
         """Whether the newest are found, and ordered, by id alone."""
-        return self.is_everything and not self.project_id and not self.service_id
+        return self.is_everything and not self.owner_column
 
 
 async def list_deployments(
@@ -87,8 +94,8 @@ async def list_deployments(
 ) -> Sequence[DeploymentOverview]:
     """Deployments, newest first, behind a position (creation time and id); reads only its page."""
     values = _page_of(wanted, limit=limit, after=after)
-    if owner := "service_id" if wanted.service_id else "project_id" if wanted.project_id else "":
-        page = _page_of_owner(owner, in_environment=bool(wanted.environment), status=wanted.status)
+    if wanted.owner_column:
+        page = _page_of_owner(wanted.owner_column, in_environment=bool(wanted.environment), status=wanted.status)
         return await add_facts(platform, work, await page.fetch_in(work, **values))
     return await add_facts(platform, work, (await work.session.scalars(_page(wanted), values)).all())
 

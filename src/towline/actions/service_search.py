@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, select, tuple_
+from sqlalchemy import ColumnElement, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from towline.actions.access import Caller, Role
+from towline.actions.access import Caller, Role, select_with_role
 from towline.models.projects import Project, ProjectCollaborator
 from towline.models.services import Service
 
@@ -29,11 +29,10 @@ async def search_services(
     words = text.lower().replace("/", " ").split()[:_MOST_WORDS]
     named = Project.name + "/" + Service.name
     query = (
-        select(Service.id, Service.name, Service.type, Project.name.label("project"), ProjectCollaborator.role)
-        .join(Project, Project.id == Service.project_id)
-        .outerjoin(
-            ProjectCollaborator,
-            and_(ProjectCollaborator.project_id == Project.id, ProjectCollaborator.user_id == caller.user_id),
+        select_with_role(caller.user_id)
+        .join(Service, Service.project_id == Project.id)
+        .with_only_columns(
+            Service.id, Service.name, Service.type, Project.name.label("project"), ProjectCollaborator.role
         )
         .where(projects, Service.deleted_at.is_(None), *(named.contains(word, autoescape=True) for word in words))
         .order_by(Project.name, Service.name)

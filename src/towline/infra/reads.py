@@ -1,4 +1,4 @@
-"""Statements that must be fast: compiled once, run by asyncpg itself outside any transaction."""
+"""Statements that must be fast: compiled once, and run by asyncpg itself where no transaction has to see them."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
